@@ -1,0 +1,27 @@
+"""The error tree of `pose`, and the root that every error of Stance shares."""
+
+__all__ = ["DeviceError", "PictureError", "PoseError", "StanceError", "WeightsError", "WeightsMissing"]
+
+
+class StanceError(Exception):
+    """A fault the user can cure. The command line prints it as one sentence and exits with code 2."""
+
+
+class PoseError(StanceError):
+    """Root of what `pose` raises."""
+
+
+class WeightsError(PoseError, ValueError):
+    """A weights file that cannot be used: damaged, unsafe, or of another network."""
+
+
+class WeightsMissing(PoseError, FileNotFoundError):
+    """A weights file that is not there."""
+
+
+class DeviceError(PoseError, RuntimeError):
+    """A device that is not present or cannot do what was asked."""
+
+
+class PictureError(PoseError, ValueError):
+    """A picture that cannot be read."""

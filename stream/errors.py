@@ -1,0 +1,21 @@
+"""The error tree of `stream`."""
+
+from pose.errors import StanceError
+
+__all__ = ["ConfigurationError", "SinkError", "SourceError", "StreamError"]
+
+
+class StreamError(StanceError):
+    """Root of what `stream` raises."""
+
+
+class ConfigurationError(StreamError, ValueError):
+    """Settings that cannot be used; the message lists every fault, one a line."""
+
+
+class SourceError(StreamError, OSError):
+    """A file, camera or address that cannot be read."""
+
+
+class SinkError(StreamError, OSError):
+    """An output that cannot be written."""
