@@ -58,6 +58,9 @@ LIMBS: Final = (
 """The 19 limbs COCO draws, as pairs of keypoints."""
 
 SIGMAS: Final = (
-    0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072, 0.062, 0.062, 0.107, 0.107, 0.087, 0.087, 0.089, 0.089,
+    0.026,  # nose
+    0.025, 0.025, 0.035, 0.035,  # eyes, ears
+    0.079, 0.079, 0.072, 0.072, 0.062, 0.062,  # shoulders, elbows, wrists
+    0.107, 0.107, 0.087, 0.087, 0.089, 0.089,  # hips, knees, ankles
 )  # fmt: skip
 """Per-keypoint spread of human labels that object keypoint similarity (OKS) uses; COCO keypoint evaluation."""
