@@ -1,0 +1,197 @@
+"""`PoseEstimator`: from pictures to people."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pose.checkpoint import load_network, sha256
+from pose.deploy import fold_input, fuse
+from pose.device import choose_device, choose_precision
+from pose.errors import PoseError, WeightsMissing
+from pose.head import COLUMNS, decode_above
+from pose.keypoints import KEYPOINT_COUNT
+from pose.letterbox import Letterbox
+from pose.nms import non_maximum_suppression
+from pose.poses import Poses
+from pose.weights import find_weights
+
+__all__ = ["PoseEstimator"]
+
+log = logging.getLogger(__name__)
+
+Stage = Callable[[str], AbstractContextManager[object]]
+
+DEFAULT_SIZE = {"cuda": 640, "cpu": 416}
+
+
+def _no_stage(_: str) -> AbstractContextManager[object]:
+    return nullcontext()
+
+
+class PoseEstimator:
+    """Finds the people and their 17 keypoints in pictures of any size.
+
+        estimator = PoseEstimator()
+        poses, = estimator([cv2.imread("picture.jpg")])
+
+    Not thread-safe; use one per thread.
+
+    Args:
+        weights: a weights file; None finds the file of `network` (see `pose.weights`).
+        network: `yolov7-w6-pose`, `yolov7-tiny-pose`, or `auto`: w6 when its weights are there and a GPU is, tiny
+            otherwise.
+        device: `auto`, `cpu` or `cuda:N`.
+        precision: `auto`, `fp32`, `bf16` or `fp16`.
+        image_size: longest side of the network's input in pixels; None takes 640 on a GPU and 416 on a CPU. Rounded up
+            to a multiple of the network's largest stride.
+        person_threshold: people below this score are left out, 0–1.
+        iou_threshold: of two boxes that overlap more than this, the better one stays, 0–1.
+        batch_size: pictures the network sees at once; None takes 8 on a GPU and 1 on a CPU.
+        stage: called with a stage's name (`pre-process`, `network`, `nms`), gives a context in which the stage runs;
+            for profiling.
+
+    Attributes:
+        network: name of the network in use.
+        weights: path of its weights file.
+        weights_digest: SHA-256 of that file, in hexadecimal.
+        device, dtype: where and in what the network computes.
+        image_size, batch_size: as above, resolved.
+
+    Raises:
+        WeightsMissing, WeightsError: the weights are not there, or not those of the network.
+        DeviceError: the device or precision is not to be had here.
+    """
+
+    def __init__(
+        self,
+        weights: str | Path | None = None,
+        *,
+        network: str = "auto",
+        device: str = "auto",
+        precision: str = "auto",
+        image_size: int | None = None,
+        person_threshold: float = 0.25,
+        iou_threshold: float = 0.65,
+        batch_size: int | None = None,
+        stage: Stage = _no_stage,
+    ):
+        self.device = choose_device(device)
+        self.dtype = choose_precision(precision, self.device)
+        if weights is None:
+            weights = self._find(network)
+        self.weights = Path(weights)
+        model = load_network(self.weights, None if network == "auto" else network)
+        self.network = model.architecture.network
+        self.weights_digest = sha256(self.weights)
+        self.person_threshold = person_threshold
+        self.iou_threshold = iou_threshold
+        self._stride = model.architecture.strides[-1]
+        size = image_size or DEFAULT_SIZE[self.device.type]
+        self.image_size = -(-size // self._stride) * self._stride
+        self.batch_size = batch_size or (8 if self.device.type == "cuda" else 1)
+        self.stage = stage
+        self._anchors = model.head.anchors.to(self.device)
+        self._strides = model.head.strides
+        fold_input(fuse(model))
+        self._model = model.to(self.device, self.dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        log.info(
+            "%s from %s on %s in %s at %d px", self.network, self.weights, self.device, self.precision, self.image_size
+        )
+
+    @property
+    def precision(self) -> str:
+        """`fp32`, `bf16` or `fp16`."""
+        return {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[self.dtype]
+
+    def _find(self, network: str) -> Path:
+        if network != "auto":
+            return find_weights(network)
+        if self.device.type == "cuda":
+            try:
+                return find_weights("yolov7-w6-pose")
+            except WeightsMissing:
+                log.info("no weights of yolov7-w6-pose here, so the small network runs on the GPU too")
+        return find_weights("yolov7-tiny-pose")
+
+    def warm_up(self, height: int = 720, width: int = 1280) -> None:
+        """Run once on an empty picture of this size, so that the first real one is not slow."""
+        self([np.zeros((height, width, 3), np.uint8)] * self.batch_size)
+
+    def __call__(self, pictures: Sequence[NDArray[np.uint8]]) -> list[Poses]:
+        """Find the people in every picture.
+
+        Args:
+            pictures: uint8 `[H, W, 3]` each, BGR as OpenCV gives them; sizes may differ.
+
+        Returns:
+            One `Poses` per picture, best score first, in pixels of that picture.
+
+        Raises:
+            ValueError: an array is not a uint8 picture of three channels.
+            PoseError: the GPU's memory does not suffice.
+        """
+        boxes: list[Letterbox] = []
+        groups: dict[tuple[int, int], list[int]] = {}
+        for number, picture in enumerate(pictures):
+            if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or picture.size == 0:
+                raise ValueError(f"picture {number} is {picture.dtype} {list(picture.shape)}, not uint8 [H, W, 3]")
+            boxes.append(Letterbox.fit(picture.shape[0], picture.shape[1], self.image_size, self._stride))
+            groups.setdefault(boxes[-1].shape, []).append(number)
+        found: list[Poses] = [Poses.empty()] * len(pictures)
+        for shape, members in groups.items():
+            for start in range(0, len(members), self.batch_size):
+                batch = members[start : start + self.batch_size]
+                people = self._run(shape, [pictures[n] for n in batch], [boxes[n] for n in batch])
+                for number, poses in zip(batch, people, strict=True):
+                    found[number] = poses
+        return found
+
+    def _run(self, shape: tuple[int, int], pictures: list[NDArray[np.uint8]], boxes: list[Letterbox]) -> list[Poses]:
+        with torch.inference_mode():
+            with self.stage("pre-process"):
+                x = self._prepare(shape, pictures, boxes)
+            try:
+                with self.stage("network"):
+                    picture, rows = decode_above(self._model(x), self._anchors, self._strides, self.person_threshold)
+                    # One copy to the CPU ends the wait for the device.
+                    table = torch.cat([picture[:, None].float(), rows], 1).cpu().numpy()
+            except torch.OutOfMemoryError as error:
+                raise PoseError(
+                    f"{self.device} has too little free memory for {len(pictures)} pictures of {shape[1]}×{shape[0]}. "
+                    "Lower pose.batch_size or pose.image_size."
+                ) from error
+        with self.stage("nms"):
+            return [self._people(table[table[:, 0] == number, 1:], box) for number, box in enumerate(boxes)]
+
+    def _prepare(self, shape: tuple[int, int], pictures: list[NDArray[np.uint8]], boxes: list[Letterbox]) -> Tensor:
+        """The network's input: BGR 0–255 `[B, 3, H, W]`, channels last in memory."""
+        if self.device.type == "cpu":
+            canvas = np.empty((len(pictures), *shape, 3), np.uint8)
+            for inner, picture, box in zip(canvas, pictures, boxes, strict=True):
+                box.draw(picture, inner)
+            return torch.from_numpy(canvas).permute(0, 3, 1, 2).to(self.dtype)
+        parts = [
+            box.draw_on_device(torch.from_numpy(np.ascontiguousarray(picture)).to(self.device, non_blocking=True))
+            for picture, box in zip(pictures, boxes, strict=True)
+        ]
+        return torch.stack(parts).to(self.dtype, memory_format=torch.channels_last)
+
+    def _people(self, rows: NDArray[np.float32], box: Letterbox) -> Poses:
+        """From decoded rows `[R, 57]` in pixels of the input to people in pixels of the picture."""
+        if not len(rows):
+            return Poses.empty()
+        centre, half, scores = rows[:, :2], rows[:, 2:4] / 2, rows[:, 4] * rows[:, 5]
+        corners = np.concatenate([centre - half, centre + half], 1)
+        keep = non_maximum_suppression(corners, scores, self.iou_threshold)
+        corners = box.to_source(corners[keep].reshape(-1, 2, 2)).reshape(-1, 4)
+        points = rows[keep, COLUMNS - 3 * KEYPOINT_COUNT :].reshape(-1, KEYPOINT_COUNT, 3)
+        points[..., :2] = box.to_source(points[..., :2])
+        return Poses(points, corners, scores[keep])
