@@ -1,0 +1,109 @@
+"""`Passport`: what `PREFIX.json` says about the database beside it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from index.errors import DatabaseDamaged, DatabaseMismatch
+
+__all__ = ["FORMAT_VERSION", "Network", "Passport"]
+
+FORMAT_VERSION: Final = 1
+
+
+class Network(NamedTuple):
+    """A network whose keypoints stand behind rows: its name, and the SHA-256 of its weights in hex."""
+
+    name: str
+    weights_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passport:
+    """What a database is: read and written as JSON.
+
+    Attributes:
+        embedding: name in the registry of `pose.embedding`.
+        dimension: numbers per row.
+        embedding_version: the embedding's version when the database was built.
+        rows: how many.
+        labels: rows per label.
+        rejection_radius: in units of the embedding; None where every distance is accepted.
+        built_from: the folders it was built from, as given.
+        networks: every network that contributed rows, oldest first.
+        created: ISO 8601, UTC.
+        updated: ISO 8601, UTC.
+        digests: SHA-256, in hex, of the other files by suffix, and of the bare rows ("rows") and labels ("labels").
+        metric: always "l2": Euclidean.
+    """
+
+    embedding: str
+    dimension: int
+    embedding_version: int
+    rows: int
+    labels: dict[str, int]
+    rejection_radius: float | None
+    built_from: tuple[str, ...]
+    networks: tuple[Network, ...]
+    created: str
+    updated: str
+    digests: dict[str, str]
+    metric: str = "l2"
+
+    def to_json(self) -> bytes:
+        """The content of the file."""
+        fields: dict[str, Any] = {
+            "format": "stance posture database",
+            "version": FORMAT_VERSION,
+            "embedding": {"name": self.embedding, "dimension": self.dimension, "version": self.embedding_version},
+            "metric": self.metric,
+            "rows": self.rows,
+            "labels": self.labels,
+            "rejection_radius": self.rejection_radius,
+            "built_from": list(self.built_from),
+            "networks": [network._asdict() for network in self.networks],
+            "created": self.created,
+            "updated": self.updated,
+            "digests": self.digests,
+        }
+        return json.dumps(fields, indent=2).encode() + b"\n"
+
+    @classmethod
+    def from_json(cls, data: bytes, name: str) -> Passport:
+        """Read the file's content; `name` is what errors call it.
+
+        Raises:
+            DatabaseDamaged: it is no passport.
+            DatabaseMismatch: a newer Stance wrote it, or it measures another distance.
+        """
+        try:
+            fields = json.loads(data)
+            version = int(fields["version"])
+            if version > FORMAT_VERSION:
+                raise DatabaseMismatch(
+                    f"{name} has format version {version}; this Stance reads up to {FORMAT_VERSION}. Update Stance."
+                )
+            if fields["metric"] != "l2":
+                raise DatabaseMismatch(f"{name} says metric {fields['metric']!r}; Stance searches by l2 only.")
+            radius = fields["rejection_radius"]
+            return cls(
+                embedding=str(fields["embedding"]["name"]),
+                dimension=int(fields["embedding"]["dimension"]),
+                embedding_version=int(fields["embedding"]["version"]),
+                rows=int(fields["rows"]),
+                labels={str(label): int(count) for label, count in fields["labels"].items()},
+                rejection_radius=None if radius is None else float(radius),
+                built_from=tuple(map(str, fields["built_from"])),
+                networks=tuple(Network(str(n["name"]), str(n["weights_sha256"])) for n in fields["networks"]),
+                created=str(fields["created"]),
+                updated=str(fields["updated"]),
+                digests={str(suffix): str(digest) for suffix, digest in fields["digests"].items()},
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            if isinstance(error, DatabaseMismatch):
+                raise
+            raise DatabaseDamaged(
+                f"{name} is damaged. Restore it, or delete it: the database then loads as nose25 without origins."
+            ) from error

@@ -1,0 +1,185 @@
+"""Labelled pictures: finding them in class folders, and reading them."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.errors import FolderError, FolderMissing
+from pose.errors import PictureError
+
+__all__ = ["Folder", "LabelledPicture", "decode_picture", "find_pictures", "printable"]
+
+# What OpenCV reads, and two that people have on their telephones and expect to be read, so that they are named when
+# they are not.
+_SUFFIXES: Final = frozenset(
+    (".avif", ".bmp", ".dib", ".exr", ".gif", ".hdr", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg")
+) | frozenset(
+    (
+        ".jxl",
+        ".pam",
+        ".pbm",
+        ".pfm",
+        ".pgm",
+        ".pic",
+        ".png",
+        ".pnm",
+        ".ppm",
+        ".pxm",
+        ".ras",
+        ".sr",
+        ".tif",
+        ".tiff",
+        ".webp",
+    )
+)
+# First bytes of the common formats, for files that carry no such suffix.
+_MAGIC: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"\0\0\0\x0cjP  ", b"#?RADIANCE")
+
+_LAYOUT: Final = "Expected is one folder per posture, such as {0}/standing/*.jpg and {0}/sitting/*.jpg"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledPicture:
+    """A picture file and the posture that its folder says it shows."""
+
+    path: Path
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """What a folder of class folders holds.
+
+    Attributes:
+        pictures: sorted by class folder, then by path.
+        classes: the name of every class folder, also of those without a picture.
+        outside: pictures that lie beside the class folders and belong to none.
+        others: files that are no pictures.
+    """
+
+    pictures: tuple[LabelledPicture, ...]
+    classes: tuple[str, ...]
+    outside: tuple[Path, ...]
+    others: tuple[Path, ...]
+
+
+def find_pictures(folder: str | Path) -> Folder:
+    """Find the pictures of every class: `FOLDER/standing/**` shows people standing.
+
+    Hidden files and folders are passed over. Links are followed, and a folder that leads back to itself is entered
+    once. A picture is a file with a picture's suffix, or with its first bytes.
+
+    Raises:
+        FolderMissing: there is no such folder.
+        FolderError: it is empty, holds no class folders, or no pictures in them.
+    """
+    root = Path(folder)
+    if not root.exists():
+        raise FolderMissing(f"There is no folder {printable(root)}. {_LAYOUT.format('FOLDER')}.")
+    if not root.is_dir():
+        raise FolderError(f"{printable(root)} is not a folder. {_LAYOUT.format('FOLDER')}.")
+    try:
+        entries = sorted(entry for entry in root.iterdir() if not _hidden(entry.name))
+    except OSError as error:
+        raise FolderError(f"The folder {printable(root)} cannot be read: {error.strerror}. Check who may.") from error
+    layout = _LAYOUT.format(printable(root))
+    if not entries:
+        raise FolderError(f"The folder {printable(root)} is empty. {layout}.")
+    pictures: list[LabelledPicture] = []
+    classes: list[str] = []
+    others: list[Path] = []
+    outside = [entry for entry in entries if not entry.is_dir() and _is_picture(entry)]
+    for entry in entries:
+        if entry.is_dir():
+            label = _label(entry.name)
+            classes.append(label)
+            for path in _files(entry):
+                if _is_picture(path):
+                    pictures.append(LabelledPicture(path, label))
+                else:
+                    others.append(path)
+        elif entry not in outside:
+            others.append(entry)
+    if not pictures:
+        if outside:
+            raise FolderError(
+                f"The folder {printable(root)} has {len(outside)} picture(s) but no class folders with pictures, "
+                f"so their postures are unknown. {layout}."
+            )
+        raise FolderError(f"There are no pictures in the folder {printable(root)}. {layout}.")
+    return Folder(tuple(pictures), tuple(dict.fromkeys(classes)), tuple(outside), tuple(others))
+
+
+def decode_picture(data: bytes, name: str = "the picture") -> NDArray[np.uint8]:
+    """Decode a picture file's content: uint8 BGR `[H, W, 3]`.
+
+    It is turned upright as its EXIF says; grey, 16-bit and transparent pictures become 8-bit colour.
+
+    Raises:
+        PictureError: OpenCV cannot read it.
+    """
+    import cv2
+
+    try:
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error as error:
+        raise PictureError(f"{name} cannot be read as a picture.") from error
+    if picture is None or picture.size == 0:
+        raise PictureError(f"{name} cannot be read as a picture.")
+    return np.asarray(picture, np.uint8)
+
+
+def printable(path: str | Path) -> str:
+    """A path for people's eyes, on one line: characters that cannot be shown are escaped."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def _label(name: str) -> str:
+    """A folder's name as a label: the same letters give the same label, however the disk spells them."""
+    return unicodedata.normalize("NFC", os.fsencode(name).decode("utf-8", "replace"))
+
+
+def _files(folder: Path) -> list[Path]:
+    """All files at any depth, sorted by path."""
+    return sorted(_walk(folder))
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    entered: set[tuple[int, int]] = set()
+    for place, subfolders, names in os.walk(folder, followlinks=True):
+        status = os.stat(place)
+        if (status.st_dev, status.st_ino) in entered:
+            subfolders.clear()
+            continue
+        entered.add((status.st_dev, status.st_ino))
+        subfolders[:] = sorted(name for name in subfolders if not _hidden(name))
+        for name in names:
+            path = Path(place, name)
+            if not _hidden(name) and path.is_file():
+                yield path
+
+
+def _is_picture(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    if path.suffix.lower() in _SUFFIXES:
+        return True
+    try:
+        with open(path, "rb") as file:
+            start = file.read(12)
+    except OSError:
+        return False
+    return start.startswith(_MAGIC) or (start[:4] == b"RIFF" and start[8:] == b"WEBP")

@@ -1,0 +1,411 @@
+"""`PostureIndex`: a database of postures that a few examples each have taught it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index import store
+from index.backend import Neighbours
+from index.commit import finish_pending, locked
+from index.errors import DatabaseDamaged, DatabaseExists, DatabaseMismatch
+from index.examples import Examples
+from index.known import KnownPictures
+from index.passport import Network, Passport
+from index.radius import rejection_radius
+from index.verdict import Matches, Verdict, vote
+from pose.embedding import Embedding, get_embedding
+
+__all__ = ["Added", "Outcome", "PostureIndex"]
+
+log = logging.getLogger(__name__)
+
+
+class Outcome(StrEnum):
+    """What became of a row that was offered. Compares equal to its words."""
+
+    ADDED = "added"
+    DUPLICATE = "already in the database"
+    CONFLICT = "already in the database under another label"
+    UNTELLABLE = "too few keypoints"
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of N rows offered to `PostureIndex.add`.
+
+    Attributes:
+        outcomes: N, in the order offered.
+        rows: N rows of the database: the new one, or the one that stood in the way; −1 for an untellable posture.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    rows: tuple[int, ...]
+
+    @property
+    def count(self) -> int:
+        """How many were added."""
+        return self.outcomes.count(Outcome.ADDED)
+
+
+class PostureIndex:
+    """Posture embeddings with labels, searched for the nearest examples, and the vote among them.
+
+        index = PostureIndex.load("pose_index")
+        verdicts = index.classify(index.embedding(poses))
+
+    Thread-safe: one thread may teach while another classifies.
+
+    Args:
+        embedding: a name in the registry of `pose.embedding`.
+        device: where to search: "auto", "cpu", "cuda" or "cuda:N".
+
+    Raises:
+        ValueError: there is no embedding of that name.
+        FaissMissing: FAISS is not installed.
+        DeviceError: `device` names a GPU that FAISS cannot use.
+    """
+
+    _neighbours: Neighbours
+    _example_parts: list[Examples]
+    _labels: list[str]
+    _class_codes: dict[str, int]
+    _codes: NDArray[np.int64] | None  # a row's label as its place in `classes`; None until the next vote needs it
+    _known: KnownPictures
+    _radius: float | None
+    _radius_rows: int  # how many rows there were when it was measured; -1 before
+    _home_rows: int  # how many of our rows the database on disk is known to hold
+
+    def __init__(self, embedding: str = store.DEFAULT_EMBEDDING, *, device: str = "auto") -> None:
+        self._embedding = get_embedding(embedding)
+        self._lock = threading.RLock()
+        self._device = device
+        self._created = self._updated = _now()
+        self._networks: tuple[Network, ...] = ()
+        self._built_from: tuple[str, ...] = ()
+        self._home: Path | None = None
+        self._identity: str | None = None
+        self._adopt(Neighbours(self._embedding.dimension, device), [], Examples.unknown(0))
+
+    # What it holds
+
+    @property
+    def embedding(self) -> Embedding:
+        """What the rows are: call it with `Poses` for rows to search or add."""
+        return self._embedding
+
+    @property
+    def rows(self) -> int:
+        """R, how many examples there are."""
+        return len(self._labels)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The labels, in the order in which they first came."""
+        return tuple(self._class_codes)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Rows per label."""
+        return dict(Counter(self._labels))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The label of every row."""
+        return tuple(self._labels)
+
+    @property
+    def vectors(self) -> NDArray[np.float32]:
+        """A copy of all rows, float32 `[R, D]`."""
+        with self._lock:
+            return np.array(self._neighbours.vectors())
+
+    @property
+    def examples(self) -> Examples:
+        """Where every row came from."""
+        with self._lock:
+            if len(self._example_parts) != 1:
+                self._example_parts = [Examples.concatenate(self._example_parts)]
+            return self._example_parts[0]
+
+    @property
+    def device(self) -> str:
+        """Where searches run: "cpu" or "cuda:N"."""
+        return self._neighbours.device
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """Every network that is noted as having contributed rows, oldest first."""
+        return self._networks
+
+    @property
+    def built_from(self) -> tuple[str, ...]:
+        """The folders noted as sources."""
+        return self._built_from
+
+    @property
+    def created(self) -> str:
+        """When the database was begun: ISO 8601, UTC."""
+        return self._created
+
+    @property
+    def updated(self) -> str:
+        """When it was last saved: ISO 8601, UTC."""
+        return self._updated
+
+    @property
+    def rejection_radius(self) -> float | None:
+        """The median distance of the neighbours beyond which a posture is unknown; None to accept any.
+
+        See `index.radius`. Measured anew once the database has grown by a tenth, and at every save after additions.
+        """
+        with self._lock:
+            if self._radius_rows < 0 or self.rows > max(self._radius_rows * 1.1, self._radius_rows + 1):
+                self._measure_radius()
+            return self._radius
+
+    def labels_of_picture(self, digest: str) -> tuple[str, ...]:
+        """The labels of all people of the picture whose file content has this SHA-256; none if it is not here."""
+        return tuple(self._labels[row] for row in self._known.people(digest).values())
+
+    def people_of_picture(self, digest: str) -> tuple[int, ...]:
+        """The numbers of the people of that picture that are here."""
+        return tuple(self._known.people(digest))
+
+    # Teaching
+
+    def add(self, embeddings: NDArray[np.float32], labels: Sequence[str], examples: Examples | None = None) -> Added:
+        """Add rows, except those that are here already.
+
+        The same person of the same picture (by the content of its file) is here already; under another label that is
+        reported as a conflict, and nothing is added either way. Rows without a picture digest are always added.
+
+        Args:
+            embeddings: float32 `[N, D]`; a row with NaN cannot be told and is not added.
+            labels: N names.
+            examples: where they came from, N rows; unknown by default.
+
+        Raises:
+            ValueError: the arguments differ in N, or the embedding has another dimension.
+        """
+        embeddings = np.asarray(embeddings, np.float32)
+        examples = Examples.unknown(len(embeddings)) if examples is None else examples
+        if embeddings.shape != (len(labels), self._embedding.dimension) or len(examples) != len(labels):
+            raise ValueError(
+                f"embeddings {embeddings.shape}, {len(labels)} labels and {len(examples)} examples; expected "
+                f"[N, {self._embedding.dimension}], N and N"
+            )
+        told = np.isfinite(embeddings).all(axis=1)
+        outcomes: list[Outcome] = []
+        rows: list[int] = []
+        new: list[int] = []
+        with self._lock:
+            for number, label in enumerate(labels):
+                digest, person = examples.digests[number], int(examples.people[number])
+                row = self._known.row(digest, person)
+                if not told[number]:
+                    outcomes.append(Outcome.UNTELLABLE)
+                    row = -1
+                elif row is None:
+                    outcomes.append(Outcome.ADDED)
+                    row = self._remember(str(label), digest, person)
+                    new.append(number)
+                else:
+                    outcomes.append(Outcome.DUPLICATE if self._labels[row] == label else Outcome.CONFLICT)
+                rows.append(row)
+            if new:
+                self._neighbours.add(embeddings[new])
+                self._example_parts.append(examples.select(new))
+                self._codes = None
+        return Added(tuple(outcomes), tuple(rows))
+
+    def note_network(self, name: str, weights_sha256: str) -> None:
+        """Remember that this network contributed rows."""
+        network = Network(name, weights_sha256)
+        if network not in self._networks:
+            self._networks = (*self._networks, network)
+
+    def note_source(self, folder: str) -> None:
+        """Remember that rows came from this folder."""
+        if folder not in self._built_from:
+            self._built_from = (*self._built_from, folder)
+
+    # Asking
+
+    def search(self, embeddings: NDArray[np.float32], k: int = 5) -> Matches:
+        """The `k` nearest rows for all people of a batch, in one call.
+
+        Args:
+            embeddings: float32 `[N, D]`; a row with NaN has no neighbours.
+            k: how many neighbours, at least 1.
+
+        Raises:
+            ValueError: `k` is less than 1, or the embedding has another dimension.
+        """
+        embeddings = np.asarray(embeddings, np.float32)
+        if k < 1 or embeddings.ndim != 2 or embeddings.shape[1] != self._embedding.dimension:
+            raise ValueError(f"k={k}, embeddings {embeddings.shape}; expected k ≥ 1, [N, {self._embedding.dimension}]")
+        with self._lock:
+            return Matches(*self._neighbours.search(embeddings, k))
+
+    def vote(self, matches: Matches, min_share: float = 0.5) -> list[Verdict]:
+        """What each person's neighbours call the posture; see `index.verdict.vote`."""
+        with self._lock:
+            if self._codes is None:
+                self._codes = np.array([self._class_codes[label] for label in self._labels], np.int64)
+            codes, classes, radius = self._codes, self.classes, self.rejection_radius
+        return vote(matches, codes, classes, min_share=min_share, radius=radius)
+
+    def classify(self, embeddings: NDArray[np.float32], k: int = 5, min_share: float = 0.5) -> list[Verdict]:
+        """Search and vote: one `Verdict` per row of `embeddings`, float32 `[N, D]`."""
+        with self._lock:
+            return self.vote(self.search(embeddings, k), min_share)
+
+    # On disk
+
+    @classmethod
+    def load(cls, prefix: str | Path, *, device: str = "auto") -> PostureIndex:
+        """Read the database `PREFIX.faiss`, `PREFIX_labels.pkl`, `PREFIX.json`, `PREFIX_examples.npz`.
+
+        The first two are enough; such a pair loads as `nose25`, without origins.
+
+        Raises:
+            DatabaseMissing: there is none.
+            DatabaseDamaged: its files cannot be read or do not belong together.
+            DatabaseMismatch: its embedding, metric or format is not one this Stance has.
+            UnsafeLabels: the labels file holds anything but a list of str.
+        """
+        path = store.normalise_prefix(prefix)
+        stored = store.read(path, device)
+        index = cls(device=device) if stored.passport is None else cls(stored.passport.embedding, device=device)
+        index._take(stored, path)
+        return index
+
+    def save(self, prefix: str | Path, *, replace: bool = False) -> None:
+        """Write the database; a kill at any instant leaves the old one or the new one.
+
+        If another process has added to the database since it was loaded, its rows are kept and ours are added to them,
+        without duplicates; row numbers of ours may then change.
+
+        Args:
+            prefix: path without suffix.
+            replace: write over a database that this one was not loaded from.
+
+        Raises:
+            DatabaseExists: such a database is there, and `replace` is false.
+            DatabaseUnwritable: it could not be written; the database on disk is unchanged.
+        """
+        path = store.normalise_prefix(prefix)
+        with self._lock, locked(path):
+            finish_pending(path)
+            if not replace:
+                self._join_with_disk(path)
+            if self._radius_rows != self.rows:
+                self._measure_radius()
+            self._updated = _now()
+            self._identity = store.write(path, self._neighbours, self._labels, self.examples, self._passport())
+            self._home, self._home_rows = path.resolve(), self.rows
+
+    def __repr__(self) -> str:
+        return f"PostureIndex({self._embedding.name!r}, rows={self.rows}, classes={len(self._class_codes)})"
+
+    # Inside
+
+    def _adopt(self, neighbours: Neighbours, labels: list[str], examples: Examples) -> None:
+        """Hold these rows and nothing else."""
+        self._neighbours = neighbours
+        self._example_parts = [examples]
+        self._labels = []
+        self._class_codes = {}
+        self._codes = None
+        self._known = KnownPictures()
+        self._radius, self._radius_rows = None, -1
+        self._home_rows = len(labels)
+        for label, digest, person in zip(labels, examples.digests, examples.people.tolist(), strict=True):
+            self._remember(label, digest, person)
+
+    def _take(self, stored: store.Stored, path: Path) -> None:
+        """Become the database on disk."""
+        self._adopt(stored.neighbours, stored.labels, stored.examples)
+        self._home, self._identity = path.resolve(), stored.identity
+        passport = stored.passport
+        if passport is not None:
+            self._networks, self._built_from = passport.networks, passport.built_from
+            self._created, self._updated = passport.created, passport.updated
+            if passport.rows == self.rows:
+                self._radius, self._radius_rows = passport.rejection_radius, self.rows
+
+    def _remember(self, label: str, digest: str, person: int) -> int:
+        """Note a new row's label and origin; its number."""
+        row = len(self._labels)
+        self._labels.append(label)
+        self._class_codes.setdefault(label, len(self._class_codes))
+        self._known.remember(digest, person, row)
+        return row
+
+    def _measure_radius(self) -> None:
+        try:
+            self._radius = rejection_radius(self._neighbours)
+        except DatabaseDamaged as error:
+            log.warning("No posture is rejected for its distance: %s", error)
+            self._radius = None
+        self._radius_rows = self.rows
+
+    def _join_with_disk(self, path: Path) -> None:
+        """Bring in what others have saved at `path` since we loaded it."""
+        on_disk = store.read_identity(path)
+        if on_disk is None:
+            return
+        if self._home != path.resolve():
+            raise DatabaseExists(
+                f"There is already a database {path}. Add to it with `stance add`, or use `--replace`."
+            )
+        if on_disk == self._identity:
+            return
+        stored = store.read(path, self._device)
+        if stored.passport is not None and stored.passport.embedding != self._embedding.name:
+            raise DatabaseMismatch(
+                f"{path} was meanwhile rebuilt with the embedding {stored.passport.embedding}. Add to it once more."
+            )
+        ours = slice(self._home_rows, self.rows)
+        vectors = self.vectors[ours]
+        labels = self._labels[ours]
+        examples = self.examples.select(range(self._home_rows, self.rows))
+        networks, sources = self._networks, self._built_from
+        self._take(stored, path)
+        added = self.add(vectors, labels, examples)
+        for network in networks:
+            self.note_network(*network)
+        for source in sources:
+            self.note_source(source)
+        log.info("%s was saved by another process meanwhile: %d rows of ours were added to it.", path, added.count)
+
+    def _passport(self) -> Passport:
+        fields: dict[str, Any] = {
+            "embedding": self._embedding.name,
+            "dimension": self._embedding.dimension,
+            "embedding_version": self._embedding.version,
+            "rows": self.rows,
+            "labels": self.counts,
+            "rejection_radius": self._radius,
+            "built_from": self._built_from,
+            "networks": self._networks,
+            "created": self._created,
+            "updated": self._updated,
+            "digests": {},
+        }
+        return Passport(**fields)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
