@@ -54,7 +54,7 @@ class PoseEstimator:
             to a multiple of the network's largest stride.
         person_threshold: people below this score are left out, 0–1.
         iou_threshold: of two boxes that overlap more than this, the better one stays, 0–1.
-        batch_size: pictures the network sees at once; None takes 8 on a GPU and 1 on a CPU.
+        batch_size: pictures the network sees at once; None takes 8 on a GPU and 4 on a CPU.
         stage: called with a stage's name (`pre-process`, `network`, `nms`), gives a context in which the stage runs;
             for profiling.
 
@@ -96,7 +96,7 @@ class PoseEstimator:
         self._stride = model.architecture.strides[-1]
         size = image_size or DEFAULT_SIZE[self.device.type]
         self.image_size = -(-size // self._stride) * self._stride
-        self.batch_size = batch_size or (8 if self.device.type == "cuda" else 1)
+        self.batch_size = batch_size or (8 if self.device.type == "cuda" else 4)
         self.stage = stage
         self._anchors = model.head.anchors.to(self.device)
         self._strides = model.head.strides

@@ -1,0 +1,141 @@
+"""The settings: every one with its unit, its range and its default.
+
+These classes are the truth; `config.yaml` at the top shows them all at their defaults, and a test keeps the two equal.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from pose.estimator import PoseEstimator
+
+__all__ = [
+    "IndexSettings",
+    "OutputSettings",
+    "OverlaySettings",
+    "PoseSettings",
+    "Settings",
+    "SmoothingSettings",
+    "SourceSettings",
+    "TrackingSettings",
+    "make_estimator",
+]
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+Count = Annotated[int, Field(ge=1, le=100_000)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class PoseSettings(_Section):
+    """Finding people: the network, where it runs, and what counts as seen."""
+
+    network: Literal["auto", "yolov7-tiny-pose", "yolov7-w6-pose"] = "auto"
+    weights: str | None = None
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    image_size: Annotated[int, Field(ge=64, le=4096)] | None = None
+    batch_size: Annotated[int, Field(ge=1, le=256)] | None = None
+    threads: Annotated[int, Field(ge=1, le=1024)] | None = None
+    person_threshold: Share = 0.35
+    iou_threshold: Share = 0.65
+    keypoint_threshold: Share = 0.5
+    min_keypoints: Annotated[int, Field(ge=1, le=17)] = 5
+
+
+class IndexSettings(_Section):
+    """Naming postures: the database and the vote of its nearest entries."""
+
+    path: str = "pose_index"
+    embedding: Literal["nose25"] = "nose25"
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+    k: Annotated[int, Field(ge=1, le=1000)] = 5
+    min_share: Share = 0.5
+
+
+class SourceSettings(_Section):
+    """Reading cameras."""
+
+    open_timeout_seconds: Seconds = 5.0
+    read_timeout_seconds: Seconds = 1.5
+    retry_max_seconds: Seconds = 30.0
+
+
+class TrackingSettings(_Section):
+    """Following people from frame to frame."""
+
+    sure_score: Share = 0.5
+    min_similarity: Share = 0.15
+    max_lost_seconds: Seconds = 1.0
+
+
+class SmoothingSettings(_Section):
+    """Steadying labels over time."""
+
+    time_constant_seconds: Seconds = 0.3
+    switch_share: Annotated[float, Field(gt=0.5, lt=1)] = 0.6
+
+
+class OverlaySettings(_Section):
+    """What is drawn over the picture."""
+
+    boxes: bool = True
+    skeletons: bool = True
+    labels: bool = True
+
+
+class OutputSettings(_Section):
+    """Writing results."""
+
+    video_crf: Annotated[int, Field(ge=0, le=51)] = 23
+    neighbours: bool = False
+
+
+class Settings(_Section):
+    """Everything that can be set."""
+
+    pose: PoseSettings = PoseSettings()
+    index: IndexSettings = IndexSettings()
+    source: SourceSettings = SourceSettings()
+    tracking: TrackingSettings = TrackingSettings()
+    smoothing: SmoothingSettings = SmoothingSettings()
+    overlay: OverlaySettings = OverlaySettings()
+    output: OutputSettings = OutputSettings()
+
+
+def make_estimator(
+    settings: Settings, stage: Callable[[str], AbstractContextManager[object]] | None = None
+) -> PoseEstimator:
+    """A `PoseEstimator` as the settings want it.
+
+    Raises:
+        WeightsMissing, WeightsError, DeviceError: see `PoseEstimator`.
+    """
+    import torch
+
+    from pose.estimator import PoseEstimator
+
+    wanted = settings.pose
+    if wanted.threads is not None:
+        torch.set_num_threads(wanted.threads)
+    options = {} if stage is None else {"stage": stage}
+    return PoseEstimator(
+        wanted.weights,
+        network=wanted.network,
+        device=wanted.device,
+        precision=wanted.precision,
+        image_size=wanted.image_size,
+        person_threshold=wanted.person_threshold,
+        iou_threshold=wanted.iou_threshold,
+        batch_size=wanted.batch_size,
+        **options,
+    )
