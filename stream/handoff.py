@@ -1,0 +1,152 @@
+"""`Handoff`: puts a source on a thread of its own. The one threading primitive between camera and network."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Final, Self
+
+from stream.frame import Frame
+from stream.sources import Source
+
+__all__ = ["Handoff"]
+
+log = logging.getLogger(__name__)
+
+JOIN_SECONDS: Final = 5.0
+
+
+class Handoff:
+    """Frames of a source, read ahead on a thread of its own. A context manager; iterate inside it.
+
+    A live source has one place: a newer frame takes it, the older one is dropped and counted. A recording or pictures
+    have `capacity` places, and the reader waits while they are taken, so every frame arrives.
+
+    An error of the source rises where you iterate, after the frames before it. Leaving the `with` closes the source
+    (only that wakes one that waits to reconnect) and joins the thread.
+
+        with Handoff(open_source("clip.mp4")) as frames:
+            for frame in frames:
+                ...
+
+    Args:
+        source: what to read. The hand-off closes it.
+        capacity: frames of a recording that may wait; 8 frames of 1080p are 50 MB.
+        join_timeout_seconds: how long leaving may take if the source is frozen inside its library. The thread is then
+            left behind, as a daemon, and a warning says so.
+
+    Attributes:
+        source: the source.
+        dropped: how many frames of a live source nobody took in time.
+    """
+
+    def __init__(self, source: Source, *, capacity: int = 8, join_timeout_seconds: float = JOIN_SECONDS) -> None:
+        if capacity < 1:
+            raise ValueError(f"capacity is {capacity}, expected at least 1")
+        self.source = source
+        self.dropped = 0
+        self._capacity = 1 if source.live else capacity
+        self._join_timeout_seconds = join_timeout_seconds
+        self._changed = threading.Condition()
+        self._ready: deque[Frame] = deque()
+        self._finished = False
+        self._stopping = False
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._read, name=f"read {source.name}", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _read(self) -> None:
+        try:
+            for frame in self.source:
+                if not self._offer(frame):
+                    break
+        except BaseException as error:  # rises again in take()
+            self._error = error
+        finally:
+            with self._changed:
+                self._finished = True
+                self._changed.notify_all()
+
+    def _offer(self, frame: Frame) -> bool:
+        """Hand one frame over; False once nobody wants more."""
+        with self._changed:
+            if self.source.live:
+                if self._ready:
+                    self._ready.clear()
+                    self.dropped += 1
+            else:
+                self._changed.wait_for(lambda: len(self._ready) < self._capacity or self._stopping)
+            if self._stopping:
+                return False
+            self._ready.append(frame)
+            self._changed.notify_all()
+            return True
+
+    @property
+    def ended(self) -> bool:
+        """No frame is left and none will come. An error of the source that was not raised yet keeps this False."""
+        with self._changed:
+            return self._stopping or (self._finished and not self._ready and self._error is None)
+
+    def take(self, max_frames: int = 1, *, timeout_seconds: float | None = None) -> list[Frame]:
+        """The next frames as one batch, oldest first.
+
+        Of a live source the newest frame, as soon as there is one. Of a recording `max_frames` consecutive frames (at
+        most `capacity`), fewer only at its end: waiting for them costs nothing there and a full batch is cheaper.
+
+        Returns:
+            1 to `max_frames` frames; none at the end (`ended` is then True) or when `timeout_seconds` have passed.
+
+        Raises:
+            SourceError: the source failed. Frames from before the failure were given by earlier calls.
+        """
+        wanted = min(max_frames, self._capacity)
+        with self._changed:
+            self._changed.wait_for(
+                lambda: len(self._ready) >= wanted or self._finished or self._stopping, timeout_seconds
+            )
+            if self._stopping:
+                return []
+            batch = [self._ready.popleft() for _ in range(min(wanted, len(self._ready)))]
+            if batch:
+                self._changed.notify_all()
+                return batch
+            if self._error is not None:
+                error, self._error = self._error, None
+                raise error
+            return []
+
+    def __iter__(self) -> Iterator[Frame]:
+        """The frames one by one, until the source ends.
+
+        Raises:
+            SourceError: the source failed, after the frames before the failure.
+        """
+        while batch := self.take():
+            yield from batch
+
+    def close(self) -> None:
+        """Close the source and join its thread. Twice does no harm."""
+        with self._changed:
+            self._stopping = True
+            self._ready.clear()
+            self._changed.notify_all()
+        self.source.close()
+        if not self._thread.is_alive():
+            return
+        self._thread.join(self._join_timeout_seconds)
+        if self._thread.is_alive():
+            log.warning(
+                "%s does not stop within %g s; its thread is left behind", self.source.name, self._join_timeout_seconds
+            )

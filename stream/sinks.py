@@ -1,0 +1,177 @@
+"""`Sink`, where scenes go, and what sinks share: the drawn picture, the worker behind a slow one, checks of a path."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Protocol, Self, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.errors import SinkError
+from stream.scene import Scene
+
+__all__ = ["BackgroundSink", "Drawing", "Sink", "check_output"]
+
+
+class Drawing:
+    """The annotated picture of a scene, drawn when the first sink asks for it, and only once.
+
+    Args:
+        scene: what to draw.
+        draw: gives uint8 `[H, W, 3]` BGR, a new picture.
+    """
+
+    __slots__ = ("_bgr", "_draw", "_lock", "scene")
+
+    def __init__(self, scene: Scene, draw: Callable[[Scene], NDArray[np.uint8]]) -> None:
+        self.scene = scene
+        self._draw = draw
+        self._lock = threading.Lock()
+        self._bgr: NDArray[np.uint8] | None = None
+
+    @property
+    def bgr(self) -> NDArray[np.uint8]:
+        """uint8 `[H, W, 3]`, read-only. Any thread may ask; the others wait while one draws."""
+        with self._lock:
+            if self._bgr is None:
+                view = self._draw(self.scene).view()
+                view.flags.writeable = False
+                self._bgr = view
+            return self._bgr
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """Something that scenes are written to: write in order, then close. Not thread-safe; use one per thread."""
+
+    def write(self, scene: Scene, drawing: Drawing) -> None:
+        """Take one scene. A sink that shows a picture takes `drawing.bgr`; if none does, nothing is drawn.
+
+        Raises:
+            SinkError: it cannot be written.
+        """
+
+    def close(self) -> None:
+        """Finish the output. Twice does no harm.
+
+        Raises:
+            SinkError: the end could not be written.
+        """
+
+
+class BackgroundSink:
+    """Runs another sink on a thread of its own, so that drawing and encoding go on beside the network.
+
+    At most `capacity` scenes wait. When they do, `when_full="wait"` makes `write` wait, so that nothing is lost (for
+    recordings), and `"drop"` leaves this scene out and counts it (live, where waiting would make everything late). An
+    error of the sink rises at the next `write`, or at `close`; what comes after it is not written.
+
+    Attributes:
+        dropped: how many scenes were left out.
+    """
+
+    def __init__(self, sink: Sink, *, capacity: int = 8, when_full: Literal["wait", "drop"] = "wait") -> None:
+        if capacity < 1:
+            raise ValueError(f"capacity is {capacity}, expected at least 1")
+        self.sink = sink
+        self.dropped = 0
+        self._capacity = capacity
+        self._when_full = when_full
+        self._changed = threading.Condition()
+        self._waiting: deque[tuple[Scene, Drawing]] = deque()
+        self._error: BaseException | None = None
+        self._closing = False
+        self._thread = threading.Thread(target=self._work, name=f"write {type(sink).__name__}", daemon=True)
+        self._thread.start()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: bool(self._waiting) or self._closing)
+                if not self._waiting:
+                    return
+                scene, drawing = self._waiting.popleft()
+                self._changed.notify_all()
+            try:
+                self.sink.write(scene, drawing)
+            except BaseException as error:  # rises again in write() or close()
+                with self._changed:
+                    self._error = error
+                    self._closing = True
+                    self._waiting.clear()
+                    self._changed.notify_all()
+                return
+
+    def write(self, scene: Scene, drawing: Drawing) -> None:
+        """Queue one scene.
+
+        Raises:
+            SinkError: an earlier scene could not be written.
+        """
+        with self._changed:
+            if self._when_full == "drop" and len(self._waiting) >= self._capacity and self._error is None:
+                self.dropped += 1
+                return
+            self._changed.wait_for(lambda: len(self._waiting) < self._capacity or self._closing)
+            self._raise_error()
+            if self._closing:
+                raise SinkError("This output is closed.")
+            self._waiting.append((scene, drawing))
+            self._changed.notify_all()
+
+    def _raise_error(self) -> None:
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+
+    def close(self) -> None:
+        """Write what waits, then close the sink.
+
+        Raises:
+            SinkError: something could not be written, and no `write` has said so yet.
+        """
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join()
+        try:
+            self.sink.close()
+        finally:
+            self._raise_error()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def check_output(path: str | Path, *, inputs: Iterable[Path | None] = ()) -> Path:
+    """The path, if a file can be written there without harm. Creates nothing.
+
+    Args:
+        path: the file to be written.
+        inputs: files that are being read, which it must not replace.
+
+    Raises:
+        SinkError: its folder is missing or read-only, it is a folder, or it is one of `inputs`.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise SinkError(f"{path} is a folder. Name a file in it.")
+    if not path.parent.is_dir():
+        raise SinkError(f"{path}: the folder {path.parent} does not exist. Create it, or choose another place.")
+    for source in inputs:
+        if source is not None and source.exists() and path.exists() and os.path.samefile(source, path):
+            raise SinkError(f"{path} is the source itself and would be destroyed. Choose another name for the output.")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise SinkError(f"{path} cannot be written: permission denied. Choose another place.")
+    return path
