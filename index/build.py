@@ -37,10 +37,12 @@ PEOPLE: Final = ("best", "all")
 class Estimator(Protocol):
     """What is asked of `pose.PoseEstimator`."""
 
-    network: str
-    weights_digest: str
-    batch_size: int
-
+    @property
+    def network(self) -> str: ...
+    @property
+    def weights_digest(self) -> str: ...
+    @property
+    def batch_size(self) -> int: ...
     def __call__(self, frames: Sequence[NDArray[np.uint8]], /) -> list[Poses]: ...
 
 
@@ -52,6 +54,11 @@ class Skip(StrEnum):
     TOO_FEW_KEYPOINTS = "too few keypoints"
     KNOWN = "already in the database"
     CONFLICT = "already there under another label"
+
+    @property
+    def needs_a_look(self) -> bool:
+        """Whether somebody should look at the picture: it is damaged, or contradicts another."""
+        return self in (Skip.UNREADABLE, Skip.CONFLICT)
 
 
 @dataclass(slots=True)

@@ -19,26 +19,10 @@ __all__ = ["Folder", "LabelledPicture", "decode_picture", "find_pictures", "prin
 
 # What OpenCV reads, and two that people have on their telephones and expect to be read, so that they are named when
 # they are not.
-_SUFFIXES: Final = frozenset(
-    (".avif", ".bmp", ".dib", ".exr", ".gif", ".hdr", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg")
-) | frozenset(
-    (
-        ".jxl",
-        ".pam",
-        ".pbm",
-        ".pfm",
-        ".pgm",
-        ".pic",
-        ".png",
-        ".pnm",
-        ".ppm",
-        ".pxm",
-        ".ras",
-        ".sr",
-        ".tif",
-        ".tiff",
-        ".webp",
-    )
+_SUFFIXES: Final = (
+    *(".avif", ".bmp", ".dib", ".exr", ".gif", ".hdr", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg"),
+    *(".jxl", ".pam", ".pbm", ".pfm", ".pgm", ".pic", ".png", ".pnm", ".ppm", ".pxm", ".ras", ".sr", ".tif"),
+    *(".tiff", ".webp"),
 )
 # First bytes of the common formats, for files that carry no such suffix.
 _MAGIC: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"\0\0\0\x0cjP  ", b"#?RADIANCE")

@@ -205,7 +205,7 @@ class PostureIndex:
                 f"embeddings {embeddings.shape}, {len(labels)} labels and {len(examples)} examples; expected "
                 f"[N, {self._embedding.dimension}], N and N"
             )
-        told = np.isfinite(embeddings).all(axis=1)
+        told = np.atleast_1d(np.isfinite(embeddings).all(axis=1))
         outcomes: list[Outcome] = []
         rows: list[int] = []
         new: list[int] = []
