@@ -1,0 +1,158 @@
+"""`JsonLinesSink`: one JSON object per frame, for other programs."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self, TextIO
+
+from stream.errors import SinkError
+from stream.scene import Person, Scene
+from stream.sinks import Drawing, check_output
+from stream.sources import Source
+
+__all__ = ["JsonLinesSink", "scene_record"]
+
+STDOUT: Final = "-"
+
+
+class JsonLinesSink:
+    """Writes every scene as one line of JSON, complete as soon as it is written. Not thread-safe; use one per thread.
+
+    The fields are those of `scene_record`.
+
+    Args:
+        path: the file, replaced if it exists; `-` is standard output.
+        source: whose scenes these are.
+
+    Raises:
+        SinkError: the path cannot be used; from `write` and `close`, the disk is full, or the reader of the pipe left.
+    """
+
+    def __init__(self, path: str | Path, source: Source) -> None:
+        self._clock_offset_seconds = time.time() - time.monotonic() if source.live else None
+        self._closed = False
+        if str(path) == STDOUT:
+            self._name = "standard output"
+            self._file: TextIO = sys.stdout
+            return
+        checked = check_output(path, inputs=[source.path])
+        self._name = str(checked)
+        try:
+            self._file = checked.open("w", encoding="utf-8", buffering=1, newline="\n")
+        except OSError as error:
+            raise SinkError(f"{checked} cannot be written ({error.strerror}). Choose another place.") from error
+
+    def write(self, scene: Scene, drawing: Drawing) -> None:
+        """Append one line. The picture is not drawn for it.
+
+        Raises:
+            SinkError: it cannot be written.
+        """
+        if self._closed:
+            raise SinkError(f"{self._name} is closed.")
+        record = scene_record(scene, clock_offset_seconds=self._clock_offset_seconds)
+        line = json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        try:
+            self._file.write(line + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: OSError) -> SinkError:
+        if isinstance(error, BrokenPipeError):
+            return SinkError(f"{self._name}: the program that reads it has ended.")
+        return SinkError(f"{self._name} cannot be written any further ({error.strerror}). Is the disk full or gone?")
+
+    def close(self) -> None:
+        """Close the file. Twice does no harm; standard output stays open.
+
+        Raises:
+            SinkError: the end cannot be written.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        if self._file is sys.stdout:
+            return
+        try:
+            self._file.close()
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def scene_record(scene: Scene, *, clock_offset_seconds: float | None = None) -> dict[str, Any]:
+    """A scene as plain values that JSON can hold; what is missing or NaN is None.
+
+    `source`, `frame` (its number), `epoch`, `seconds` (the clock of `since_seconds`), `media_seconds`, `captured_at`
+    (ISO 8601, UTC; live sources), `width`, `height`, and `people`, most prominent first. Of each person: `track`,
+    `posture` and `since_seconds` (steady), `label`, `share`, `distance`, `reason` (this frame's), `neighbours` (label
+    and distance of the nearest entries), `box` (x1, y1, x2, y2 px), `score`, `keypoints` (17 times x px, y px, score).
+    A person who is in no track yet has the nulls for it and is in the list all the same.
+
+    Args:
+        scene: what to tell.
+        clock_offset_seconds: wall clock minus `time.monotonic()`; None leaves `captured_at` out.
+    """
+    frame = scene.frame
+    height, width = frame.bgr.shape[:2]
+    record: dict[str, Any] = {
+        "source": frame.source,
+        "frame": frame.number,
+        "epoch": frame.epoch,
+        "seconds": _rounded(frame.seconds, 6),
+        "media_seconds": _rounded(frame.media_seconds, 6),
+        "captured_at": None,
+        "width": width,
+        "height": height,
+        "people": [],
+    }
+    if clock_offset_seconds is not None:
+        captured = datetime.fromtimestamp(frame.captured_seconds + clock_offset_seconds, UTC)
+        record["captured_at"] = captured.isoformat(timespec="milliseconds")
+    by_row = {person.row: person for person in scene.people}
+    record["people"] = [_person(scene, row, by_row.get(row)) for row in scene.poses.by_prominence().tolist()]
+    return record
+
+
+def _person(scene: Scene, row: int, person: Person | None) -> dict[str, Any]:
+    verdict = person.verdict if person is not None else None
+    return {
+        "track": person.track if person is not None else None,
+        "posture": person.posture if person is not None else None,
+        "since_seconds": _rounded(person.since_seconds, 6) if person is not None else None,
+        "label": verdict.label if verdict is not None else None,
+        "share": _rounded(verdict.share, 4) if verdict is not None else None,
+        "distance": _rounded(verdict.distance, 4) if verdict is not None else None,
+        "reason": str(verdict.reason) if verdict is not None and verdict.reason is not None else None,
+        "neighbours": [
+            [label, _rounded(distance, 4)]
+            for label, distance in zip(verdict.labels, verdict.distances, strict=True)
+        ]
+        if verdict is not None
+        else [],
+        "box": [_rounded(value, 1) for value in scene.poses.boxes[row].tolist()],
+        "score": _rounded(float(scene.poses.scores[row]), 4),
+        "keypoints": [
+            [_rounded(x, 1), _rounded(y, 1), _rounded(score, 3)]
+            for x, y, score in scene.poses.keypoints[row].tolist()
+        ],
+    }  # fmt: skip
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    """Rounded; None if it is missing, NaN or infinite, none of which JSON knows."""
+    return None if value is None or not math.isfinite(value) else round(value, digits)

@@ -1,0 +1,101 @@
+"""`WindowSink`: the annotated picture in a window."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from types import TracebackType
+from typing import Final, Self
+
+import cv2
+
+from stream.errors import SinkError
+from stream.scene import Scene
+from stream.sinks import Drawing
+
+__all__ = ["WindowSink"]
+
+QUIT_KEYS: Final = frozenset((27, ord("q"), ord("Q")))
+
+
+class WindowSink:
+    """Shows each drawn picture in a window; q, Esc or closing the window asks the run to stop by setting `stop`.
+
+    All calls must come from one thread, on macOS the main one, so it is written to directly and never behind a
+    `BackgroundSink`. While no scenes come (a camera that is away), call `idle` some times a second, so that the window
+    redraws itself and takes keys. Not thread-safe; use one per thread.
+
+    Args:
+        title: of the window.
+        stop: set when the user wants to end.
+        max_width: pixels; larger pictures open in a window of this size, which the user may resize.
+        max_height: pixels.
+
+    Raises:
+        SinkError: there is no display, or this OpenCV was built without windows.
+    """
+
+    def __init__(self, title: str, stop: threading.Event, *, max_width: int = 1600, max_height: int = 900) -> None:
+        # without a display Qt does not raise: it aborts the whole process
+        if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+            raise SinkError(
+                "There is no display to show a window on. Leave out --show and use --out, or run it on a desktop "
+                "(over SSH: ssh -X)."
+            )
+        self._title = title
+        self._stop = stop
+        self._limit = (max_width, max_height)
+        self._open = False
+
+    def write(self, scene: Scene, drawing: Drawing) -> None:
+        """Show the drawn picture. Once the user closed the window nothing more is shown.
+
+        Raises:
+            SinkError: the window cannot be made.
+        """
+        if self._stop.is_set():
+            return
+        bgr = drawing.bgr
+        try:
+            if not self._open:
+                height, width = bgr.shape[:2]
+                scale = min(1.0, self._limit[0] / width, self._limit[1] / height)
+                cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+                cv2.resizeWindow(self._title, max(1, round(width * scale)), max(1, round(height * scale)))
+                self._open = True
+            cv2.imshow(self._title, bgr)
+        except cv2.error as error:
+            raise SinkError(
+                "This OpenCV cannot show windows. Leave out --show, or install opencv-python in place of "
+                "opencv-python-headless."
+            ) from error
+        self.idle()
+
+    def idle(self) -> None:
+        """Let the window redraw itself, and look for the keys and the closing of the window."""
+        if not self._open or self._stop.is_set():
+            return
+        key = cv2.waitKey(1)
+        closed = cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1
+        if closed or (key >= 0 and key & 0xFF in QUIT_KEYS):
+            self._stop.set()
+
+    def close(self) -> None:
+        """Close the window. Twice does no harm."""
+        if not self._open:
+            return
+        self._open = False
+        try:
+            cv2.destroyWindow(self._title)
+            cv2.waitKey(1)
+        except cv2.error:  # the user closed it already
+            return
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
