@@ -50,6 +50,9 @@ class Architecture:
             value = getattr(self, field)
             if value not in known:
                 raise WeightsError(f"{field} {value!r} is not one of ours: {', '.join(known)}.")
+        # Sizes out of a file are memory to be taken: the published networks are 1 wide, tests go below.
+        if not (0 < self.width <= 4 and 0 < self.bn_eps < 1):
+            raise WeightsError(f"width {self.width:g} or bn_eps {self.bn_eps:g} is none that a network of ours has.")
 
     @property
     def strides(self) -> tuple[int, ...]:

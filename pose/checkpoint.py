@@ -1,7 +1,7 @@
 """Weights on disk: reading every format that exists, writing one.
 
 Read: the published `.pt` (a pickled module, whole or stripped, half or float), a pickled state dict, safetensors.
-Written: safetensors in half precision, with the architecture in its header. In every file the keys have the published
+Written: safetensors, in half precision, with the architecture in its header. In every file the keys have the published
 names (see `pose.keytable`).
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pickle
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from pose.architecture import NETWORKS, Architecture
 from pose.errors import WeightsError, WeightsMissing
 from pose.keytable import HEAD_KEYS, HEAD_LAYER, LAYER_KEYS
 from pose.network import YoloPose, build_network
-from pose.unpickle import Shell, load_pickled
+from pose.unpickle import Shell, StoredTensor, load_pickled
 
 __all__ = ["Checkpoint", "load_network", "published_names", "read_checkpoint", "save_network", "sha256"]
 
@@ -114,23 +115,42 @@ def load_network(file: str | Path, network: str | None = None) -> YoloPose:
 
 
 def save_network(model: YoloPose, file: str | Path, notes: Mapping[str, str] | None = None) -> None:
-    """Write the weights as safetensors in half precision, complete or not at all.
+    """Write the weights as safetensors, complete or not at all.
+
+    Half precision, except for a tensor with numbers too large for it.
 
     Args:
         notes: further facts for the header, for instance how the weights were trained.
+
+    Raises:
+        ValueError: the network was made fast by `pose.deploy`; such weights fit no network that is built anew.
+        WeightsError: the file cannot be written.
     """
+    if model.head.folded:
+        raise ValueError("a fused network cannot be saved; save it before pose.deploy.fuse")
     path = Path(file)
     own = model.state_dict()
     names = published_names(model.architecture, own)
-    state = {names[key]: value.half() if value.is_floating_point() else value for key, value in own.items()}
+    state = {names[key]: _halved(value) for key, value in own.items()}
     layer = f"model.{HEAD_LAYER[model.architecture.network]}"
     anchors = own["head.anchors"].float()  # [levels, 3, 2] px; the published files hold them twice
     state[f"{layer}.anchor_grid"] = anchors.reshape(len(anchors), 1, 3, 1, 1, 2)
     state[f"{layer}.anchors"] = anchors / anchors.new_tensor(model.architecture.strides).reshape(-1, 1, 1)
     state = {key: value.contiguous().cpu() for key, value in state.items()}
     part = path.with_name(path.name + ".part")
-    save_file(state, str(part), metadata={**(notes or {}), **model.architecture.to_metadata()})
-    os.replace(part, path)
+    try:
+        save_file(state, str(part), metadata={**(notes or {}), **model.architecture.to_metadata()})
+        os.replace(part, path)
+    except (SafetensorError, OSError) as error:
+        part.unlink(missing_ok=True)
+        raise WeightsError(f"{path} cannot be written: {error}.") from error
+
+
+def _halved(value: Tensor) -> Tensor:
+    if not value.is_floating_point():
+        return value
+    half = value.half()
+    return half if half.isfinite().all() else value.float()
 
 
 def _read_safetensors(path: Path) -> tuple[Architecture | None, dict[str, Tensor]]:
@@ -145,36 +165,53 @@ def _read_safetensors(path: Path) -> tuple[Architecture | None, dict[str, Tensor
 
 def _read_pickled(path: Path) -> tuple[Architecture | None, dict[str, Tensor]]:
     loaded = load_pickled(path)
-    if isinstance(loaded, Mapping):
+    if isinstance(loaded, dict):
         # A training checkpoint keeps the averaged weights in `ema`; they are the ones to use.
         for key in ("ema", "model", "state_dict"):
-            if isinstance(loaded.get(key), Shell | Mapping):
+            if isinstance(loaded.get(key), Shell | dict):
                 loaded = loaded[key]
                 break
-    if isinstance(loaded, Shell):
-        state = dict(_walk(loaded, ""))
-        return _architecture_from_shell(path, loaded, state), state
-    if isinstance(loaded, Mapping) and loaded and all(isinstance(value, Tensor) for value in loaded.values()):
-        return None, {str(key): value for key, value in loaded.items()}
+    try:
+        if isinstance(loaded, Shell):
+            state = {name: stored.tensor() for name, stored in _walk(loaded)}
+            return _architecture_from_shell(path, loaded, state), state
+        if isinstance(loaded, dict) and loaded and all(isinstance(value, StoredTensor) for value in loaded.values()):
+            return None, {str(name): stored.tensor() for name, stored in loaded.items()}
+    except (pickle.UnpicklingError, OverflowError) as error:
+        raise WeightsError(f"{path} is damaged ({error}). Fetch or copy it again.") from error
     raise WeightsError(f"{path} holds neither a network nor a state dict.")
 
 
-def _walk(shell: Shell, prefix: str) -> Iterable[tuple[str, Tensor]]:
+def _walk(model: Shell) -> Iterable[tuple[str, StoredTensor]]:
     """The state dict of a pickled module, in the order PyTorch would give it."""
-    own = vars(shell)
-    volatile = own.get("_non_persistent_buffers_set", ())
-    for kind in ("_parameters", "_buffers"):
-        for name, value in own.get(kind, {}).items():
-            if isinstance(value, Tensor) and not (kind == "_buffers" and name in volatile):
-                yield prefix + name, value
-    for name, child in own.get("_modules", {}).items():
-        if isinstance(child, Shell):
-            yield from _walk(child, f"{prefix}{name}.")
+    seen = set()  # a file could nest modules into one another without end
+    todo = [("", model)]
+    while todo:
+        prefix, shell = todo.pop()
+        if id(shell) in seen:
+            continue
+        seen.add(id(shell))
+        volatile = vars(shell).get("_non_persistent_buffers_set")
+        for kind in ("_parameters", "_buffers"):
+            for name, value in _members(shell, kind):
+                if kind == "_buffers" and isinstance(volatile, set) and name in volatile:
+                    continue
+                if isinstance(value, StoredTensor):
+                    yield prefix + name, value
+        children = [(f"{prefix}{name}.", child) for name, child in _members(shell, "_modules")]
+        todo += [(name, child) for name, child in reversed(children) if isinstance(child, Shell)]
+
+
+def _members(shell: Shell, kind: str) -> Iterable[tuple[str, object]]:
+    members = vars(shell).get(kind, {})
+    if not isinstance(members, dict) or not all(isinstance(name, str) for name in members):
+        raise pickle.UnpicklingError(f"its {kind[1:]} are not named")
+    return members.items()
 
 
 def _shell_at(shell: Shell, *path: str) -> Shell | None:
     for name in path:
-        child = vars(shell).get("_modules", {}).get(name)
+        child = dict(_members(shell, "_modules")).get(name)
         if not isinstance(child, Shell):
             return None
         shell = child
@@ -185,17 +222,18 @@ def _architecture_from_shell(path: Path, model: Shell, state: Mapping[str, Tenso
     guess = _architecture_from_keys(path, state)
     first = "1" if guess.network == "yolov7-w6-pose" else "0"
     head = str(HEAD_LAYER[guess.network])
-    yaml = getattr(model, "yaml", None)
+    yaml = vars(model).get("yaml")
     width = yaml.get("width_multiple", 1.0) if isinstance(yaml, dict) else 1.0
-    bn_eps = getattr(_shell_at(model, "model", first, "bn"), "eps", 1e-3)
-    if not isinstance(width, int | float) or not isinstance(bn_eps, float):
-        raise WeightsError(f"{path} is damaged: its width multiple or batch-norm epsilon is not a number.")
+    norm = _shell_at(model, "model", first, "bn")
+    bn_eps = vars(norm).get("eps", 1e-3) if norm else 1e-3
+    if not isinstance(width, int | float) or not isinstance(bn_eps, int | float):
+        raise pickle.UnpicklingError("its width multiple or batch-norm epsilon is not a number")
     return Architecture(
         guess.network,
         guess.keypoint_branch,
         _activation(_shell_at(model, "model", first, "act"), guess.activation),
         _activation(_shell_at(model, "model", head, "m_kpt", "0", "0", "act"), guess.keypoint_activation),
-        bn_eps,
+        float(bn_eps),
         float(width),
     )
 
@@ -205,7 +243,8 @@ def _activation(shell: Shell | None, otherwise: str) -> str:
         return otherwise
     kind = shell.class_name.rpartition(".")[2]
     if kind == "LeakyReLU":
-        return f"leaky_relu_{getattr(shell, 'negative_slope', 0.01):g}"
+        slope = vars(shell).get("negative_slope", 0.01)
+        return f"leaky_relu_{slope:g}" if isinstance(slope, int | float) else "leaky_relu"
     return kind.lower()
 
 

@@ -155,19 +155,19 @@ class PoseEstimator:
         return found
 
     def _run(self, shape: tuple[int, int], pictures: list[NDArray[np.uint8]], boxes: list[Letterbox]) -> list[Poses]:
-        with torch.inference_mode():
-            with self.stage("pre-process"):
-                x = self._prepare(shape, pictures, boxes)
-            try:
+        try:
+            with torch.inference_mode():
+                with self.stage("pre-process"):
+                    x = self._prepare(shape, pictures, boxes)
                 with self.stage("network"):
                     picture, rows = decode_above(self._model(x), self._anchors, self._strides, self.person_threshold)
                     # One copy to the CPU ends the wait for the device.
                     table = torch.cat([picture[:, None].float(), rows], 1).cpu().numpy()
-            except torch.OutOfMemoryError as error:
-                raise PoseError(
-                    f"{self.device} has too little free memory for {len(pictures)} pictures of {shape[1]}×{shape[0]}. "
-                    "Lower pose.batch_size or pose.image_size."
-                ) from error
+        except torch.OutOfMemoryError as error:
+            raise PoseError(
+                f"{self.device} has too little free memory for {len(pictures)} pictures of {shape[1]}×{shape[0]}. "
+                "Lower pose.batch_size or pose.image_size."
+            ) from error
         with self.stage("nms"):
             return [self._people(table[table[:, 0] == number, 1:], box) for number, box in enumerate(boxes)]
 

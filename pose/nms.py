@@ -32,6 +32,7 @@ def non_maximum_suppression(
     Returns:
         int `[K]`: indices into `boxes`.
     """
+    limit = np.float64(iou_threshold)  # a float32 overlap is compared with the exact threshold, as the reference does
     order = np.argsort(-scores, kind="stable")[:MAX_CANDIDATES]
     kept: list[int] = []
     x1, y1, x2, y2 = boxes[order].T
@@ -45,5 +46,5 @@ def non_maximum_suppression(
         intersection = width * height
         union = area[best] + area[rest] - intersection
         with np.errstate(invalid="ignore", divide="ignore"):
-            alive = rest[~(intersection / union > iou_threshold)]
+            alive = rest[~(intersection / union > limit)]
     return order[kept]

@@ -11,10 +11,11 @@ Both containers are read: the zip file of torch 1.6 and later, and the five cons
 from __future__ import annotations
 
 import io
+import math
 import pickle
+import pickletools
 import struct
 import zipfile
-from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -24,7 +25,7 @@ from torch import Tensor
 
 from pose.errors import WeightsError
 
-__all__ = ["Shell", "load_pickled"]
+__all__ = ["Shell", "StoredTensor", "load_pickled"]
 
 LEGACY_MAGIC: Final = 0x1950A86A20F9469CFC6C
 LEGACY_PROTOCOL: Final = 1001
@@ -93,8 +94,19 @@ class Shell:
 class _Inert:
     """Takes any arguments and any state, and is nothing."""
 
+    __slots__ = ()
+
     def __init__(self, *args: object, **kwargs: object):
         pass
+
+    def __setstate__(self, state: object) -> None:
+        pass
+
+
+class _Mapping(dict[Any, Any]):
+    """An OrderedDict without attributes, so that a file cannot replace its methods."""
+
+    __slots__ = ()
 
     def __setstate__(self, state: object) -> None:
         pass
@@ -109,30 +121,48 @@ class _Storage:
         self.flat = flat
 
 
-def _rebuild_tensor(storage: object, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: object) -> Tensor:
-    if not isinstance(storage, _Storage):
-        raise pickle.UnpicklingError("a tensor without storage")
-    numbers = (offset, *size, *stride)
-    if len(size) != len(stride) or not all(isinstance(n, int) and n >= 0 for n in numbers):
-        raise pickle.UnpicklingError("a tensor of impossible shape")
-    last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True)) if all(size) else offset - 1
-    if last >= storage.flat.numel():
-        raise pickle.UnpicklingError("a tensor reaches past its storage")
-    return torch.as_strided(storage.flat, size, stride, offset)
+class StoredTensor:
+    """A tensor as the file describes it: a view of a storage, all still as the file claims."""
+
+    __slots__ = ("offset", "size", "storage", "stride")
+
+    def __init__(self, storage: object, offset: object, size: object, stride: object, *_: object):
+        self.storage, self.offset, self.size, self.stride = storage, offset, size, stride
+
+    def tensor(self) -> Tensor:
+        """The tensor itself, after its claims were checked.
+
+        Raises:
+            UnpicklingError: it has no storage, reaches past it, or is larger than it.
+        """
+        storage, offset, size, stride = self.storage, self.offset, self.size, self.stride
+        if not isinstance(storage, _Storage):
+            raise pickle.UnpicklingError("a tensor has no storage")
+        if not (isinstance(size, tuple) and isinstance(stride, tuple) and len(size) == len(stride)):
+            raise pickle.UnpicklingError("a tensor has an impossible shape")
+        if not all(isinstance(n, int) and n >= 0 for n in (offset, *size, *stride)):
+            raise pickle.UnpicklingError("a tensor has an impossible shape")
+        assert isinstance(offset, int)
+        available = storage.flat.numel()
+        last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True)) if all(size) else -1
+        # Strides of zero make a tensor of any size from one number; no weights are like that.
+        if last >= available or math.prod(size) > available:
+            raise pickle.UnpicklingError("a tensor reaches past its storage")
+        return torch.as_strided(storage.flat, size, stride, offset if all(size) else 0)
 
 
-def _rebuild_parameter(data: Tensor, *_: object) -> Tensor:
-    return data
+def _first(value: object, *_: object) -> object:
+    return value
 
 
 REBUILD: Final[dict[str, Callable[..., object]]] = {
-    "collections.OrderedDict": OrderedDict,
+    "collections.OrderedDict": _Mapping,
     "__builtin__.set": set,
     "builtins.set": set,
     "torch.Size": tuple,
-    "torch._utils._rebuild_tensor_v2": _rebuild_tensor,
-    "torch._utils._rebuild_parameter": _rebuild_parameter,
-    "torch._utils._rebuild_parameter_with_state": _rebuild_parameter,
+    "torch._utils._rebuild_tensor_v2": StoredTensor,
+    "torch._utils._rebuild_parameter": _first,
+    "torch._utils._rebuild_parameter_with_state": _first,
 }
 
 
@@ -145,11 +175,12 @@ class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         path = f"{module}.{name}"
         if path in REBUILD:
-            return REBUILD[path]
+            rebuild = REBUILD[path]
+            return lambda *arguments: rebuild(*arguments)  # the file gets no hold of an object of ours it could alter
         if path in LAYERS:
             return self._shells.setdefault(path, type(name, (Shell,), {"class_name": path}))
         if path in BOOKKEEPING:
-            return _Inert
+            return lambda *arguments: _Inert()
         if module in ("torch", "torch.storage") and name in DTYPES:
             return DTYPES[name]
         raise _Refused(path)
@@ -157,13 +188,34 @@ class _Unpickler(pickle.Unpickler):
     def persistent_load(self, pid: Any) -> Any:
         if not isinstance(pid, tuple) or not pid:
             raise pickle.UnpicklingError("a reference of unknown form")
-        if pid[0] == "module":  # legacy containers wrap every class with its source text
+        if pid[0] == "module" and len(pid) > 1:  # legacy containers wrap every class with its source text
             return pid[1]
         if pid[0] != "storage" or len(pid) < 5 or not isinstance(pid[1], torch.dtype):
             raise pickle.UnpicklingError("a reference of unknown form")
+        if not isinstance(pid[2], str) or not isinstance(pid[4], int) or pid[4] < 0:
+            raise pickle.UnpicklingError("a storage of unknown form")
         if len(pid) > 5 and pid[5] is not None:
             raise pickle.UnpicklingError("a storage that is a view of another")
-        return self._storage(str(pid[2]), pid[1], int(pid[4]))
+        return self._storage(pid[2], pid[1], pid[4])
+
+
+def _unpickle(stream: BinaryIO, storage: Callable[[str, torch.dtype, int], _Storage]) -> Any:
+    """Load one pickle, after a look at its opcodes.
+
+    Python's unpickler trusts the lengths and memo numbers it reads and allocates what they ask for, so one wrong byte
+    can cost all memory. Picklers number the memo consecutively and `genops` stumbles over false lengths.
+    """
+    start = stream.tell()
+    remembered = 0
+    for opcode, argument, _ in pickletools.genops(stream):
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT"):
+            if not isinstance(argument, int) or not 0 <= argument <= remembered:
+                raise pickle.UnpicklingError("a memo number out of order")
+            remembered += 1
+        elif opcode.name == "MEMOIZE":
+            remembered += 1
+    stream.seek(start)
+    return _Unpickler(stream, storage).load()
 
 
 class _Refused(Exception):
@@ -173,7 +225,7 @@ class _Refused(Exception):
 
 
 def load_pickled(file: str | Path) -> Any:
-    """The object in a `.pt` file, with layer objects as `Shell` and every tensor on the CPU.
+    """The object in a `.pt` file: layer objects as `Shell`, tensors as `StoredTensor`, mappings as dict.
 
     Raises:
         WeightsError: the file names a global that is not on the lists, or is damaged.
@@ -182,7 +234,7 @@ def load_pickled(file: str | Path) -> Any:
     try:
         with path.open("rb") as stream:
             if stream.read(4) == b"PK\x03\x04":
-                return _load_zip(path)
+                return _load_zip(path, path.stat().st_size)
             stream.seek(0)
             return _load_legacy(stream, path.stat().st_size)
     except _Refused as refused:
@@ -194,57 +246,74 @@ def load_pickled(file: str | Path) -> Any:
         raise
     except (pickle.UnpicklingError, zipfile.BadZipFile, EOFError, struct.error) as error:
         raise WeightsError(f"{path} is not a whole PyTorch checkpoint ({error}). Fetch or copy it again.") from error
-    except (AttributeError, IndexError, KeyError, OverflowError, RuntimeError, TypeError, ValueError) as error:
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except (AttributeError, LookupError, MemoryError, OverflowError, RuntimeError, TypeError, ValueError) as error:
         # A damaged pickle stream can fail in any of these ways inside the unpickler.
         raise WeightsError(f"{path} is damaged ({error}). Fetch or copy it again.") from error
 
 
-def _load_zip(path: Path) -> Any:
+def _load_zip(path: Path, size: int) -> Any:
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
         roots = [name[: -len("data.pkl")] for name in names if name.endswith("/data.pkl") or name == "data.pkl"]
         if len(roots) != 1:
             raise pickle.UnpicklingError("no data.pkl inside")
         root = roots[0]
-        if f"{root}byteorder" in names and archive.read(f"{root}byteorder") != b"little":
+
+        def read(name: str) -> bytes:
+            # PyTorch compresses nothing, so what an entry holds is never more than the file.
+            if archive.getinfo(root + name).compress_type != zipfile.ZIP_STORED:
+                raise pickle.UnpicklingError(f"{name} is compressed")
+            return archive.read(root + name)
+
+        if f"{root}byteorder" in names and read("byteorder") != b"little":
             raise pickle.UnpicklingError("big-endian numbers")
         storages: dict[str, _Storage] = {}
+        claimed = 0
 
         def storage(key: str, dtype: torch.dtype, count: int) -> _Storage:
+            nonlocal claimed
             if key not in storages:
-                raw = archive.read(f"{root}data/{key}")
+                claimed += count * dtype.itemsize
+                if claimed > size:  # entries that overlap in the file could add up to any size
+                    raise pickle.UnpicklingError(f"storage {key} is larger than the file")
+                raw = read(f"data/{key}")
                 if len(raw) != count * dtype.itemsize:
                     raise pickle.UnpicklingError(f"storage {key} has {len(raw)} bytes, not {count * dtype.itemsize}")
                 flat = torch.frombuffer(bytearray(raw), dtype=dtype) if raw else torch.empty(0, dtype=dtype)
                 storages[key] = _Storage(flat)
             return storages[key]
 
-        return _Unpickler(io.BytesIO(archive.read(f"{root}data.pkl")), storage).load()
+        return _unpickle(io.BytesIO(read("data.pkl")), storage)
 
 
 def _load_legacy(stream: BinaryIO, size: int) -> Any:
     storages: dict[str, _Storage] = {}
+    claimed = 0
 
     def storage(key: str, dtype: torch.dtype, count: int) -> _Storage:
+        nonlocal claimed
         if key not in storages:
-            if not 0 <= count * dtype.itemsize <= size:
+            claimed += count * dtype.itemsize
+            if claimed > size:
                 raise pickle.UnpicklingError(f"storage {key} is larger than the file")
-            storages[key] = _Storage(torch.empty(count, dtype=dtype))
+            storages[key] = _Storage(torch.zeros(count, dtype=dtype))
         return storages[key]
 
-    def next_pickle() -> Any:
-        return _Unpickler(stream, storage).load()
-
-    if next_pickle() != LEGACY_MAGIC:
+    if _unpickle(stream, storage) != LEGACY_MAGIC:
         raise pickle.UnpicklingError("no PyTorch signature")
-    if next_pickle() != LEGACY_PROTOCOL:
+    if _unpickle(stream, storage) != LEGACY_PROTOCOL:
         raise pickle.UnpicklingError("unknown protocol")
-    if not next_pickle().get("little_endian", True):
+    if not _unpickle(stream, storage).get("little_endian", True):
         raise pickle.UnpicklingError("big-endian numbers")
-    loaded = next_pickle()
-    for key in next_pickle():
+    loaded = _unpickle(stream, storage)
+    filled = _unpickle(stream, storage)
+    if not isinstance(filled, list) or not all(isinstance(key, str) for key in filled) or {*filled} != {*storages}:
+        raise pickle.UnpicklingError("the list of storages is not that of the tensors")
+    for key in filled:
         (count,) = struct.unpack("<q", stream.read(8))
-        flat = storages[str(key)].flat
+        flat = storages[key].flat
         raw = stream.read(flat.numel() * flat.element_size())
         if count != flat.numel() or len(raw) != flat.numel() * flat.element_size():
             raise pickle.UnpicklingError(f"storage {key} is cut short")
