@@ -175,7 +175,7 @@ class _LazyEstimator:
 
     def _loaded(self) -> Estimator:
         if self._estimator is None:
-            from stream.settings import make_estimator
+            from stream.assembly import make_estimator
 
             self._estimator = make_estimator(self._settings)
             _compare_networks(self._index, self._estimator)

@@ -5,15 +5,9 @@ These classes are the truth; `config.yaml` at the top shows them all at their de
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractContextManager
-
-    from pose.estimator import PoseEstimator
 
 __all__ = [
     "IndexSettings",
@@ -24,7 +18,6 @@ __all__ = [
     "SmoothingSettings",
     "SourceSettings",
     "TrackingSettings",
-    "make_estimator",
 ]
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -97,7 +90,6 @@ class OutputSettings(_Section):
     """Writing results."""
 
     video_crf: Annotated[int, Field(ge=0, le=51)] = 23
-    neighbours: bool = False
 
 
 class Settings(_Section):
@@ -110,32 +102,3 @@ class Settings(_Section):
     smoothing: SmoothingSettings = SmoothingSettings()
     overlay: OverlaySettings = OverlaySettings()
     output: OutputSettings = OutputSettings()
-
-
-def make_estimator(
-    settings: Settings, stage: Callable[[str], AbstractContextManager[object]] | None = None
-) -> PoseEstimator:
-    """A `PoseEstimator` as the settings want it.
-
-    Raises:
-        WeightsMissing, WeightsError, DeviceError: see `PoseEstimator`.
-    """
-    import torch
-
-    from pose.estimator import PoseEstimator
-
-    wanted = settings.pose
-    if wanted.threads is not None:
-        torch.set_num_threads(wanted.threads)
-    options = {} if stage is None else {"stage": stage}
-    return PoseEstimator(
-        wanted.weights,
-        network=wanted.network,
-        device=wanted.device,
-        precision=wanted.precision,
-        image_size=wanted.image_size,
-        person_threshold=wanted.person_threshold,
-        iou_threshold=wanted.iou_threshold,
-        batch_size=wanted.batch_size,
-        **options,
-    )

@@ -1,0 +1,68 @@
+"""`stance check`: would a run work? Looks at settings, weights, database and sources, and runs nothing."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from pose.errors import StanceError
+from stream.settings import Settings
+
+__all__ = ["register"]
+
+
+def register(subparsers: Any) -> None:
+    """Add the command to what `argparse.ArgumentParser.add_subparsers` gave."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "check",
+        help="say whether a run would work, without running",
+        description="Check the settings, the weights, the database and the sources, without running.",
+    )
+    parser.add_argument("sources", metavar="SOURCE", nargs="*", help="a video, camera or address to try")
+    parser.add_argument("--index", metavar="PREFIX", help="the database's files without suffix (pose_index)")
+    parser.set_defaults(run=_check)
+
+
+def _check(args: argparse.Namespace, settings: Settings) -> int:
+    looks: list[tuple[str, Callable[[], str]]] = [
+        ("settings", lambda: "every value is usable"),  # faults in them have ended the command before this
+        ("weights", lambda: _weights(settings)),
+        ("database", lambda: _database(args, settings)),
+        *((f"source {number}", _source_look(address, settings)) for number, address in enumerate(args.sources, 1)),
+    ]
+    failed = 0
+    for name, look in looks:
+        try:
+            print(f"ok    {name}: {look()}", flush=True)
+        except StanceError as error:
+            failed += 1
+            print(f"FAULT {name}: {error}", flush=True)
+    return 2 if failed else 0
+
+
+def _weights(settings: Settings) -> str:
+    from stream.assembly import make_estimator
+
+    estimator = make_estimator(settings)
+    return f"{estimator.network} from {estimator.weights}, on {estimator.device} in {estimator.precision}"
+
+
+def _database(args: argparse.Namespace, settings: Settings) -> str:
+    from stream.assembly import database_prefix, open_index
+
+    index = open_index(settings, args.index)
+    prefix = database_prefix(settings, args.index)
+    return f"{prefix}, {index.rows} rows, postures {', '.join(index.classes)}"
+
+
+def _source_look(address: str, settings: Settings) -> Callable[[], str]:
+    from stream.assembly import open_from_settings
+
+    def look() -> str:
+        with open_from_settings(address, settings) as source:
+            frame = next(iter(source))
+            height, width = frame.bgr.shape[:2]
+            return f"{source.name}, {width}×{height}, {'live' if source.live else 'recorded'}"
+
+    return look

@@ -1,0 +1,61 @@
+"""`PictureSink`: annotated pictures, one file per picture of the source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+
+from stream.errors import SinkError
+from stream.scene import Scene
+from stream.sinks import Drawing, check_output
+from stream.sources import Source
+
+__all__ = ["PictureSink"]
+
+
+class PictureSink:
+    """Writes drawn pictures. Not thread-safe; use one per thread.
+
+    Args:
+        path: a picture file (`.jpg`, `.png`, …) for a source of one picture; a folder, made if it is not there, for a
+            source of several, where the pictures are called `000000.jpg`, `000001.jpg`, … in the order of the source.
+        source: whose pictures these are.
+
+    Raises:
+        SinkError: the path cannot be used; from `write`, the picture cannot be written.
+    """
+
+    def __init__(self, path: str | Path, source: Source) -> None:
+        path = Path(path)
+        self._folder = source.info.frame_count != 1
+        if self._folder:
+            try:
+                path.mkdir(exist_ok=True)
+            except OSError as error:
+                raise SinkError(f"{path} cannot be used as a folder for pictures ({error.strerror}).") from error
+            if source.path is not None and path.resolve() == source.path.resolve():
+                raise SinkError(f"{path} is the source itself. Choose another folder for the output.")
+            self.path = path
+        else:
+            self.path = check_output(path, inputs=[source.path])
+            if not cv2.haveImageWriter(str(path)):
+                raise SinkError(f"{path}: no picture can be written under this name. Let it end in .jpg or .png.")
+
+    def write(self, scene: Scene, drawing: Drawing) -> None:
+        """Write one picture.
+
+        Raises:
+            SinkError: it cannot be written.
+        """
+        path = self.path / f"{scene.frame.number:06d}.jpg" if self._folder else self.path
+        encoded, data = cv2.imencode(path.suffix, drawing.bgr)
+        try:
+            if not encoded:
+                raise OSError(None, "the picture cannot be encoded")
+            path.write_bytes(data.tobytes())  # cv2.imwrite says neither that nor why it failed
+        except OSError as error:
+            raise SinkError(f"{path} cannot be written ({error.strerror}).") from error
+
+    def close(self) -> None:
+        """Every picture is already complete."""

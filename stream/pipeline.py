@@ -1,0 +1,158 @@
+"""The product, top to bottom: a source, a hand-off, a recogniser, some sinks."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.assembly import make_estimator, open_from_settings, open_index, warn_of_other_weights
+from stream.handoff import Handoff
+from stream.recogniser import Recogniser
+from stream.scene import Scene
+from stream.settings import Settings
+from stream.sinks import Drawing, Sink
+from stream.sources import Source
+
+if TYPE_CHECKING:
+    from index.posture_index import PostureIndex
+    from pose.estimator import PoseEstimator
+
+__all__ = ["Tally", "scenes", "write"]
+
+Stage = Callable[[str], AbstractContextManager[object]]
+
+READ_AHEAD: Final = 2  # batches of a recording that may wait
+IDLE_SECONDS: Final = 0.1
+AGES: Final = 1000  # live frames whose age is remembered
+
+
+@dataclass(slots=True)
+class Tally:
+    """What happened so far in a run.
+
+    Attributes:
+        frames: how many were understood.
+        people: how many people in them, everyone counted in every frame.
+        dropped: frames of a live source that a newer one replaced before the network was free.
+        ages: seconds from capture to label of the latest live frames.
+        postures: in how many frames somebody was shown as what, everyone counted; None stands for unknown.
+        started_seconds: `time.monotonic()` when the first frame arrived.
+    """
+
+    frames: int = 0
+    people: int = 0
+    dropped: int = 0
+    ages: deque[float] = field(default_factory=lambda: deque(maxlen=AGES))
+    postures: dict[str | None, int] = field(default_factory=dict)
+    started_seconds: float | None = None
+
+    def count(self, scene: Scene, *, live: bool) -> None:
+        """Add one scene, just understood."""
+        now = time.monotonic()
+        self.frames += 1
+        self.people += len(scene.people)
+        if self.started_seconds is None:
+            self.started_seconds = now
+        if live:
+            self.ages.append(now - scene.frame.captured_seconds)
+        for person in scene.people:
+            self.postures[person.posture] = self.postures.get(person.posture, 0) + 1
+
+    @property
+    def frames_per_second(self) -> float:
+        """Frames per second of wall time since the first one; 0 before the second."""
+        if self.started_seconds is None or self.frames < 2:
+            return 0.0
+        return (self.frames - 1) / max(time.monotonic() - self.started_seconds, 1e-9)
+
+    def age_seconds(self, quantile: float) -> float:
+        """A quantile of the age of live frames from capture to label; NaN without live frames."""
+        return float(np.quantile(np.array(self.ages), quantile)) if self.ages else float("nan")
+
+
+def scenes(
+    source: Source | str | int | Path,
+    estimator: PoseEstimator | None = None,
+    index: PostureIndex | None = None,
+    settings: Settings | None = None,
+    *,
+    stage: Stage | None = None,
+    tally: Tally | None = None,
+    idle: Callable[[], None] | None = None,
+) -> Generator[Scene, None, None]:
+    """Understand a source: one `Scene` per frame.
+
+    A recording gives every frame, as fast as the machine can. A live source gives the freshest frame each time.
+
+        for scene in scenes("clip.mp4"):
+            print(scene.frame.media_seconds, [person.posture for person in scene.people])
+
+    Args:
+        source: an open source, or what `open_source` takes.
+        estimator: None for one as the settings want it.
+        index: None for the database the settings name, or the starter database where that does not exist.
+        settings: None for the defaults.
+        stage: called with a stage's name, gives a context in which it runs; for profiling.
+        tally: filled while the scenes come.
+        idle: called some times a second while no frame comes.
+
+    Raises:
+        SourceError: the source cannot be read; when it fails on the way, after the scenes before.
+    """
+    settings = settings or Settings()
+    if estimator is None:
+        estimator = make_estimator(settings, stage)
+    if index is None:
+        index = open_index(settings)
+        warn_of_other_weights(index, estimator)
+    if not isinstance(source, Source):
+        source = open_from_settings(source, settings)
+    batch_size = 1 if source.live else estimator.batch_size
+    recogniser = Recogniser(estimator, index, settings, stills=source.still, stage=stage or (lambda _: nullcontext()))
+    with Handoff(source, capacity=READ_AHEAD * batch_size) as frames:
+        while not frames.ended:
+            batch = frames.take(batch_size, timeout_seconds=None if idle is None else IDLE_SECONDS)
+            if not batch and idle is not None:
+                idle()
+            for scene in recogniser(batch) if batch else ():
+                if tally is not None:
+                    tally.dropped = frames.dropped
+                    tally.count(scene, live=source.live)
+                yield scene
+
+
+def write(
+    found: Iterator[Scene],
+    sinks: Sequence[Sink],
+    overlay: Callable[[Scene], NDArray[np.uint8]],
+    stage: Stage | None = None,
+) -> Generator[Scene, None, None]:
+    """Write every scene to every sink, and pass it on.
+
+    Every sink is closed at the end, however it comes: an error, ctrl-C, or nobody asking for more.
+
+    Raises:
+        SinkError: a sink cannot write.
+    """
+    timed = stage or (lambda _: nullcontext())
+
+    def draw(scene: Scene) -> NDArray[np.uint8]:
+        with timed("draw"):
+            return overlay(scene)
+
+    with ExitStack() as stack:
+        for sink in sinks:
+            stack.callback(sink.close)
+        for scene in found:
+            drawing = Drawing(scene, draw)
+            for sink in sinks:
+                sink.write(scene, drawing)
+            yield scene
