@@ -30,6 +30,9 @@ def load_faiss() -> ModuleType:
     Raises:
         FaissMissing: neither build is installed, or only the empty folder that uninstalling one build leaves behind.
     """
+    loader = logging.getLogger("faiss.loader")
+    if loader.level == logging.NOTSET:
+        loader.setLevel(logging.WARNING)  # it tells of every instruction set it tries
     cure = "pip install '.[cpu]', or pip install '.[gpu]' on a machine with an NVIDIA GPU"
     try:
         import faiss
@@ -182,7 +185,7 @@ class Neighbours:
         if kind not in ("auto", "cpu", "cuda") or (number and (kind != "cuda" or not number.isdecimal())):
             raise DeviceError(f"index.device is {device!r}; it is auto, cpu, cuda or cuda:N.")
         if kind == "cpu":
-            return _say(None, "index.device is cpu")
+            return None
         if not all(hasattr(self._faiss, symbol) for symbol in _GPU_SYMBOLS):
             why, cure = "this FAISS has no GPU support", "Run pip install '.[gpu]'"
         elif (gpus := int(self._faiss.get_num_gpus())) == 0:

@@ -177,8 +177,11 @@ def write(prefix: Path, neighbours: Neighbours, labels: list[str], examples: Exa
         digests["rows"] = _sha256(neighbours.vectors().tobytes())
     passport.digests.clear()
     passport.digests.update(digests)
-    # Labels before rows: a tool that reads only the pair, in the instant between, finds enough labels after additions.
-    publish(prefix, {LABELS: labels_bytes, FAISS: faiss_bytes, EXAMPLES: examples_bytes, PASSPORT: passport.to_json()})
+    # A tool that reads only the pair, after a kill in the instant between its two files, must find enough labels.
+    pair = {LABELS: labels_bytes, FAISS: faiss_bytes}
+    if len(labels) < _labels_on_disk(prefix):
+        pair = {FAISS: faiss_bytes, LABELS: labels_bytes}
+    publish(prefix, {**pair, EXAMPLES: examples_bytes, PASSPORT: passport.to_json()})
     return identity
 
 
@@ -189,6 +192,13 @@ def _read_files(prefix: Path) -> dict[str, bytes | None]:
         if isinstance(error, DatabaseMissing):
             raise
         raise DatabaseDamaged(f"The database {prefix} cannot be read: {error.strerror or error}.") from error
+
+
+def _labels_on_disk(prefix: Path) -> int:
+    try:
+        return len(load_labels(_read_files(prefix)[LABELS] or b""))
+    except DatabaseDamaged:
+        return 0  # it is about to be replaced
 
 
 def _read_neighbours(prefix: Path, data: bytes, passport: Passport | None, device: str) -> Neighbours:
