@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 import threading
@@ -37,12 +38,12 @@ class WindowSink:
     """
 
     def __init__(self, title: str, stop: threading.Event, *, max_width: int = 1600, max_height: int = 900) -> None:
-        # without a display Qt does not raise: it aborts the whole process
-        if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        if not _display_answers():
             raise SinkError(
                 "There is no display to show a window on. Leave out --show and use --out, or run it on a desktop "
                 "(over SSH: ssh -X)."
             )
+        os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")  # one line per font OpenCV's Qt came without
         self._title = title
         self._stop = stop
         self._limit = (max_width, max_height)
@@ -61,7 +62,7 @@ class WindowSink:
             if not self._open:
                 height, width = bgr.shape[:2]
                 scale = min(1.0, self._limit[0] / width, self._limit[1] / height)
-                cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+                cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
                 cv2.resizeWindow(self._title, max(1, round(width * scale)), max(1, round(height * scale)))
                 self._open = True
             cv2.imshow(self._title, bgr)
@@ -77,7 +78,10 @@ class WindowSink:
         if not self._open or self._stop.is_set():
             return
         key = cv2.waitKey(1)
-        closed = cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1
+        try:
+            closed = cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1
+        except cv2.error:  # Qt, once its last window is closed
+            closed = True
         if closed or (key >= 0 and key & 0xFF in QUIT_KEYS):
             self._stop.set()
 
@@ -99,3 +103,22 @@ class WindowSink:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _display_answers() -> bool:
+    """Whether a window can be opened. Asked first, because without a display Qt aborts the process."""
+    if not sys.platform.startswith("linux") or os.environ.get("QT_QPA_PLATFORM"):
+        return True
+    if not os.environ.get("DISPLAY"):  # OpenCV's Qt speaks X11 only; Wayland desktops offer that too
+        return False
+    try:
+        x11 = ctypes.CDLL("libX11.so.6")
+    except OSError:
+        return True
+    x11.XOpenDisplay.restype = ctypes.c_void_p
+    x11.XCloseDisplay.argtypes = [ctypes.c_void_p]
+    display = x11.XOpenDisplay(None)
+    if not display:
+        return False
+    x11.XCloseDisplay(display)
+    return True
