@@ -119,6 +119,8 @@ def _sentences(error: ValidationError, places: dict[KeyPath, str]) -> Iterable[s
             sentence = f"{place}: {name} is not a setting; {_near(path)}"
         elif fault["type"] in ("model_type", "model_attributes_type"):
             sentence = f"{place}: {name} is a section, with settings below it."
+        elif fault["type"] == "string_pattern_mismatch":  # only devices have a pattern
+            sentence = f"{place}: {name} is {fault['input']!r}; use auto, cpu or cuda:0."
         else:
             message = fault["msg"][0].lower() + fault["msg"][1:]
             sentence = f"{place}: {name} is {fault['input']!r}; {message.replace('input should', 'it should')}."

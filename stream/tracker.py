@@ -19,7 +19,7 @@ from pose.poses import Poses
 
 __all__ = ["Tracker"]
 
-BUFFER: Final = 0.3  # boxes grow by this share of their size on every side before they are compared
+BUFFER: Final = 0.3  # boxes grow on every side by this share of the square root of their area before comparison
 KEYPOINT_WEIGHT: Final = 0.3  # of the keypoints in the similarity; boxes have the rest
 VELOCITY_SECONDS: Final = 0.3  # time constant of the average velocity
 SEEN: Final = 0.5  # keypoints from this score on take part in the comparison
@@ -114,7 +114,8 @@ def _buffered_iou(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.
 
 
 def _enlarged(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    margin = (boxes[:, 2:] - boxes[:, :2]) * BUFFER
+    # The same margin on all sides: an upright person's box is narrow, but that is the way people walk.
+    margin = BUFFER * np.sqrt((boxes[:, 2:] - boxes[:, :2]).clip(min=0).prod(-1, keepdims=True))
     return np.concatenate([boxes[:, :2] - margin, boxes[:, 2:] + margin], 1)
 
 

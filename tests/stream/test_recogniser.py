@@ -1,0 +1,114 @@
+"""From frames to scenes, with real parts where they are cheap: a real index, a real tracker, real smoothing.
+
+Only the network is replaced, by an estimator that knows who is in which frame: what is tested here is what happens to
+people after they were found.
+"""
+
+import numpy as np
+import pytest
+
+from index import PostureIndex
+from pose import Poses, get_embedding
+from stream.frame import Frame
+from stream.recogniser import Recogniser
+from stream.settings import Settings
+from tests.worlds import person, poses
+
+BLANK = np.zeros((480, 640, 3), np.uint8)
+
+
+def bowed(x: float, y: float, height: float = 200.0) -> np.ndarray:
+    """The upright person with hips behind and legs folded: another posture for `nose25`."""
+    keypoints = person(x, y, height)
+    keypoints[13:15, 0] += 0.35 * height
+    keypoints[15:17, :2] += [0.35 * height, -0.30 * height]
+    return keypoints
+
+
+@pytest.fixture(scope="module")
+def index():
+    rng = np.random.default_rng(0)
+    index = PostureIndex("nose25")
+    embed = get_embedding("nose25")
+    for label, make in (("upright", person), ("bowed", bowed)):
+        crowd = [make(300, 100) + np.pad(rng.normal(0, 2, (17, 2)), ((0, 0), (0, 1))) for _ in range(12)]
+        index.add(embed(poses(*[p.astype(np.float32) for p in crowd])), [label] * 12)
+    return index
+
+
+class Script:
+    """An estimator that recites: the people of frame n, whatever the picture shows."""
+
+    batch_size = 4
+
+    def __init__(self, *people_of_frame: Poses):
+        self.left = list(people_of_frame)
+
+    def __call__(self, pictures):
+        return [self.left.pop(0) for _ in pictures]
+
+
+def frame(number, source="cam", fps=10.0, epoch=0):
+    return Frame(BLANK, source, number, epoch, number / fps, 1000.0 + number / fps)
+
+
+def test_everybody_is_named_and_followed(index):
+    people = [poses(person(100 + 5 * n, 100), bowed(400, 120)) for n in range(20)]
+    recogniser = Recogniser(Script(*people), index)
+    scenes = [scene for start in range(0, 20, 4) for scene in recogniser([frame(start + n) for n in range(4)])]
+    assert [scene.frame.number for scene in scenes] == list(range(20))
+    last = scenes[-1]
+    assert [(p.row, p.track, p.posture) for p in last.people] == [(0, 1, "upright"), (1, 2, "bowed")]
+    assert all(p.verdict.reason is None and p.share > 0.9 for p in last.people)
+    assert scenes[0].people[0].posture is None  # one frame is no evidence
+
+
+def test_batches_do_not_change_the_story(index):
+    people = [poses(*([person(100 + 9 * n, 100)] + [bowed(400, 100)] * (n % 3 > 0))) for n in range(24)]
+    one = Recogniser(Script(*people), index)
+    four = Recogniser(Script(*people), index)
+    singly = [one([frame(n)])[0] for n in range(24)]
+    batched = [scene for n in range(0, 24, 4) for scene in four([frame(n + k) for k in range(4)])]
+    assert [scene.people for scene in singly] == [scene.people for scene in batched]
+
+
+def test_sources_do_not_mix(index):
+    """Two cameras in one batch, both with one person at the same place in another posture."""
+    people = [poses(make(300, 100)) for _ in range(10) for make in (person, bowed)]
+    recogniser = Recogniser(Script(*people), index)
+    for n in range(10):
+        a, b = recogniser([frame(n, "a"), frame(n, "b")])
+    assert [(p.track, p.posture) for p in a.people] == [(1, "upright")]
+    assert [(p.track, p.posture) for p in b.people] == [(1, "bowed")]
+
+
+def test_a_person_with_too_few_keypoints_is_unknown_with_the_reason(index):
+    hidden = person(300, 100)
+    hidden[4:, 2] = 0.1
+    recogniser = Recogniser(Script(*[poses(hidden)] * 10), index)
+    for n in range(10):
+        (scene,) = recogniser([frame(n)])
+    (somebody,) = scene.people
+    assert somebody.posture is None
+    assert somebody.verdict.reason == "too few keypoints"
+
+
+def test_nobody_is_a_scene_without_people(index):
+    (scene,) = Recogniser(Script(Poses.empty()), index)([frame(0)])
+    assert scene.people == ()
+    assert Recogniser(Script(), index)([]) == []
+
+
+def test_stills_stand_for_themselves(index):
+    recogniser = Recogniser(Script(poses(person(1, 1)), poses(bowed(1, 1))), index, stills=True)
+    first, second = recogniser([frame(0), frame(1)])
+    assert [(p.track, p.posture) for p in first.people + second.people] == [(None, "upright"), (None, "bowed")]
+
+
+def test_time_never_turns_back(index):
+    """A recording with a broken timestamp must not lose its people or its labels."""
+    recogniser = Recogniser(Script(*[poses(person(300, 100))] * 12), index, Settings())
+    times = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.1, 0.2, 0.6, 0.7, 0.8, 0.9]
+    for n, seconds in enumerate(times):
+        (scene,) = recogniser([Frame(BLANK, "clip", n, 0, seconds, float(n))])
+    assert [(p.track, p.posture) for p in scene.people] == [(1, "upright")]
