@@ -34,6 +34,7 @@ def test_what_it_holds(taught: PostureIndex) -> None:
 
 
 def test_a_whole_batch_is_named_in_one_search(taught: PostureIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert taught.rejection_radius is not None  # measuring it searches too, once
     searches: list[int] = []
     real = taught._neighbours.search
     monkeypatch.setattr(taught._neighbours, "search", lambda rows, k: searches.append(len(rows)) or real(rows, k))
