@@ -1,6 +1,6 @@
 """The error tree of `pose`, and the root that every error of Stance shares."""
 
-__all__ = ["DeviceError", "PictureError", "PoseError", "StanceError", "WeightsError", "WeightsMissing"]
+__all__ = ["DeviceError", "FetchError", "PictureError", "PoseError", "StanceError", "WeightsError", "WeightsMissing"]
 
 
 class StanceError(Exception):
@@ -17,6 +17,10 @@ class WeightsError(PoseError, ValueError):
 
 class WeightsMissing(PoseError, FileNotFoundError):
     """A weights file that is not there."""
+
+
+class FetchError(PoseError, OSError):
+    """Weights that could not be downloaded."""
 
 
 class DeviceError(PoseError, RuntimeError):

@@ -1,0 +1,58 @@
+"""The weights Stance knows of: where each file comes from, under which licence, and how to tell it is the one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["KNOWN_WEIGHTS", "KnownWeights"]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownWeights:
+    """One network's weights.
+
+    Attributes:
+        network: name of the network.
+        file: name the file has in the weights folder.
+        source: who made them.
+        licence: under which they are given.
+        address: where the file is fetched from; None for weights that ship with Stance.
+        digests: SHA-256 in hexadecimal of every file known to be good, and what is known about it.
+        bytes: how large those files are.
+    """
+
+    network: str
+    file: str
+    source: str
+    licence: str
+    address: str | None
+    digests: Mapping[str, str]
+    bytes: tuple[int, ...]
+
+
+KNOWN_WEIGHTS: Final = {
+    "yolov7-tiny-pose": KnownWeights(
+        network="yolov7-tiny-pose",
+        file="yolov7-tiny-pose.safetensors",
+        source="trained for Stance, ships with it",
+        licence="Apache-2.0 (training data: see weights/README.md)",
+        address=None,
+        digests={"b24705e4ce44fbdc84e5bb354e99d2702e531febdfa21275bc9449a2d5184350": "the pilot weights"},
+        bytes=(13_835_294,),
+    ),
+    "yolov7-w6-pose": KnownWeights(
+        network="yolov7-w6-pose",
+        file="yolov7-w6-pose.pt",
+        source="WongKinYiu/yolov7, release v0.1",
+        licence="GPL-3.0",
+        address="https://github.com/WongKinYiu/yolov7/releases/download/v0.1/yolov7-w6-pose.pt",
+        # The release names no digest. Both were read off public copies; which is the release is likely, not proven.
+        digests={
+            "8394a97f5a5283269028738e80006f3e9835088f00d293108bdee3320f2b0f8d": "very probably the release itself",
+            "b8c6cc021ed494799007195b72eec645183e5dcfb0d763ca6fbdfab0d68ed215": "a later copy, saved again",
+        },
+        bytes=(161_114_789, 161_137_109),
+    ),
+}
