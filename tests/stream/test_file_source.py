@@ -1,0 +1,130 @@
+"""A recording gives every frame with its own time. Strategy: clips whose pictures carry their number, made with known
+times (constant, varying, with B-frames, turned), then damaged in known ways; ffprobe judges the real clips."""
+
+import json
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from stream.errors import SourceError
+from stream.file_source import FileSource
+
+VARYING = [0.0, 0.033, 0.1, 0.4, 0.433, 1.5, 1.533, 1.6, 2.0, 2.1]
+
+
+def collect(source, frames):
+    for frame in source:
+        frames.append(frame)
+    return frames
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+@pytest.mark.parametrize("bframes", [0, 2])
+@pytest.mark.parametrize("times", [[n / 30 for n in range(25)], VARYING], ids=["constant", "varying"])
+def test_every_frame_at_its_time(tmp_path, worlds, suffix, bframes, times):
+    clip = worlds.write_clip(tmp_path / f"clip.{suffix}", times, bframes=bframes)
+    with FileSource(clip) as source:
+        frames = list(source)
+    assert [worlds.stamp_of(frame.bgr) for frame in frames] == list(range(len(times)))
+    assert [frame.number for frame in frames] == list(range(len(times)))
+    assert {frame.epoch for frame in frames} == {0}
+    tolerance = 1e-4 if suffix == "mp4" else 1e-3  # Matroska counts milliseconds
+    np.testing.assert_allclose([frame.media_seconds for frame in frames], times, atol=tolerance, rtol=0)
+
+
+def test_frames_own_their_pixels(tmp_path, worlds):
+    with FileSource(worlds.write_clip(tmp_path / "clip.mp4", [0.0, 0.1, 0.2])) as source:
+        frames = list(source)
+    for first, second in zip(frames, frames[1:], strict=False):
+        assert not np.shares_memory(first.bgr, second.bgr)
+        assert not first.bgr.flags.writeable
+
+
+def test_raw_h264_without_times_still_counts_up(tmp_path, worlds):
+    clip = worlds.write_clip(tmp_path / "clip.h264", [n / 30 for n in range(12)])
+    with FileSource(clip) as source:
+        assert source.info.frame_count is None
+        times = [frame.media_seconds for frame in source]
+    np.testing.assert_allclose(times, np.arange(12) / 25, atol=1e-9)
+
+
+def test_odd_size(tmp_path, worlds):
+    with FileSource(worlds.write_clip(tmp_path / "clip.mp4", [0.0, 0.1], size=(161, 121))) as source:
+        assert {frame.bgr.shape for frame in source} == {(121, 161, 3)}
+        assert (source.info.width, source.info.height) == (161, 121)
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_rotation_is_applied_as_ffmpeg_does(tmp_path, worlds, degrees):
+    worlds.need("/usr/bin/ffmpeg", "ffmpeg")
+    plain = worlds.write_clip(tmp_path / "plain.mp4", [0.0, 0.1])
+    turned = tmp_path / "turned.mp4"
+    ffmpeg = ["ffmpeg", "-v", "error"]
+    subprocess.run([*ffmpeg, "-i", plain, "-c", "copy", "-metadata:s:v", f"rotate={degrees}", turned], check=True)
+    raw = subprocess.run(
+        [*ffmpeg, "-i", turned, "-f", "rawvideo", "-pix_fmt", "bgr24", "-"], capture_output=True, check=True
+    ).stdout
+    shape = (128, 192, 3) if degrees == 180 else (192, 128, 3)
+    expected = np.frombuffer(raw, np.uint8).reshape(-1, *shape)
+    with FileSource(turned) as source:
+        assert (source.info.height, source.info.width) == shape[:2]
+        pictures = np.stack([frame.bgr for frame in source])
+    assert pictures.shape == expected.shape
+    assert np.abs(pictures.astype(int) - expected).mean() < 2  # two versions of swscale
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_truncated_gives_what_it_has_then_says_so(tmp_path, worlds, suffix):
+    faststart = {"movflags": "faststart"} if suffix == "mp4" else {}
+    clip = worlds.write_clip(tmp_path / f"clip.{suffix}", [n / 30 for n in range(90)], options=faststart)
+    content = clip.read_bytes()
+    clip.write_bytes(content[: len(content) * 6 // 10])
+    frames = []
+    with FileSource(clip) as source, pytest.raises(SourceError, match=r"truncated: \d+ of 90 frames"):
+        collect(source, frames)
+    assert 30 < len(frames) < 70
+    # the last one may be half a picture
+    assert [worlds.stamp_of(frame.bgr) for frame in frames[:-1]] == list(range(len(frames) - 1))
+
+
+def test_sound_that_outlasts_the_picture_is_no_fault(tmp_path, worlds):
+    worlds.need("/usr/bin/ffmpeg", "ffmpeg")
+    clip = worlds.write_clip(tmp_path / "plain.mp4", [n / 30 for n in range(30)])
+    for name in ("longer.mkv", "longer.mp4"):
+        command = ["ffmpeg", "-v", "error", "-i", clip, "-f", "lavfi", "-i", "sine=d=4", "-c:v", "copy"]
+        subprocess.run([*command, tmp_path / name], check=True)
+        with FileSource(tmp_path / name) as source:
+            assert len(list(source)) == 30
+
+
+def test_a_cut_that_hides_frames_is_no_fault(tmp_path, worlds):
+    worlds.need("/usr/bin/ffmpeg", "ffmpeg")
+    clip = worlds.write_clip(tmp_path / "plain.mp4", [n / 30 for n in range(60)])
+    cut = tmp_path / "cut.mp4"
+    subprocess.run(["ffmpeg", "-v", "error", "-ss", "0.6", "-i", clip, "-c", "copy", cut], check=True)
+    with FileSource(cut) as source:
+        assert len(list(source)) >= 40
+
+
+def test_closing_ends_the_iteration_quietly(tmp_path, worlds):
+    with FileSource(worlds.write_clip(tmp_path / "clip.mp4", [n / 30 for n in range(60)])) as source:
+        frames = iter(source)
+        next(frames)
+        source.close()
+        source.close()
+        assert list(frames) == []
+
+
+@pytest.mark.parametrize("name", ["two_people_1080p", "street_pedestrians", "gym_two_people", "worker_slips"])
+def test_real_clips_agree_with_ffprobe(shared_videos, worlds, name):
+    worlds.need("/usr/bin/ffprobe", "ffmpeg")
+    clip = shared_videos / f"{name}.mp4"
+    command = ["ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries", "frame=pts_time", "-of", "json"]
+    answer = subprocess.run([shutil.which("ffprobe") or "", *command[1:], clip], capture_output=True, check=True)
+    expected = [float(frame["pts_time"]) for frame in json.loads(answer.stdout)["frames"]]
+    with FileSource(clip) as source:
+        times = [frame.media_seconds for frame in source]
+        assert source.info.frame_count == len(expected)
+    np.testing.assert_allclose(times, expected, atol=2e-6, rtol=0)  # ffprobe prints microseconds
