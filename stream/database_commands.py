@@ -5,26 +5,24 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import logging
 import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from index import Examples, PostureIndex, Verdict, choose_prefix
+from index import Examples, PostureIndex, Verdict
 from index.build import PEOPLE, BuildReport, Estimator, add_folder, build_index
 from index.errors import DatabaseMissing
 from index.pictures import decode_picture, printable
 from index.store import DEFAULT_PREFIX, database_exists, files_of, normalise_prefix
 from pose.errors import PictureError
+from stream.assembly import database_prefix, make_estimator, warn_of_other_weights
 
 if TYPE_CHECKING:
     from stream.settings import Settings
 
-__all__ = ["database_prefix", "register"]
-
-log = logging.getLogger(__name__)
+__all__ = ["register"]
 
 
 def register(subparsers: Any) -> None:
@@ -47,13 +45,6 @@ def register(subparsers: Any) -> None:
     query.add_argument("pictures", metavar="PICTURE", nargs="+", help="a picture file")
 
     _command(subparsers, "info", _info, "say what a database holds")
-
-
-def database_prefix(given: str | None, settings: Settings) -> Path:
-    """The database to read: `--index`, else the one the settings name, else the starter database."""
-    if given is None and settings.index.path != DEFAULT_PREFIX:
-        given = settings.index.path
-    return choose_prefix(given)
 
 
 def _command(subparsers: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:
@@ -106,7 +97,7 @@ def _add(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _query(args: argparse.Namespace, settings: Settings) -> int:
-    path = database_prefix(args.index, settings)
+    path = database_prefix(settings, args.index)
     index = PostureIndex.load(path, device=settings.index.device)
     estimator = _LazyEstimator(settings, index)
     answers = []
@@ -128,7 +119,7 @@ def _query(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _info(args: argparse.Namespace, settings: Settings) -> int:
-    path = database_prefix(args.index, settings)
+    path = database_prefix(settings, args.index)
     index = PostureIndex.load(path, device="cpu")
     known = sum(digest != "" for digest in index.examples.digests)
     facts: dict[str, Any] = {
@@ -175,10 +166,10 @@ class _LazyEstimator:
 
     def _loaded(self) -> Estimator:
         if self._estimator is None:
-            from stream.assembly import make_estimator
-
-            self._estimator = make_estimator(self._settings)
-            _compare_networks(self._index, self._estimator)
+            estimator = make_estimator(self._settings)
+            if self._index is not None:
+                warn_of_other_weights(self._index, estimator)
+            self._estimator = estimator
         return self._estimator
 
     @property
@@ -195,20 +186,6 @@ class _LazyEstimator:
 
     def __call__(self, frames: Any, /) -> Any:
         return self._loaded()(frames)
-
-
-def _compare_networks(index: PostureIndex | None, estimator: Estimator) -> None:
-    """Say it when the database's rows come from another network: distances then mean less."""
-    if index is None or not index.networks:
-        return
-    if (estimator.network, estimator.weights_digest) not in index.networks:
-        built_with = ", ".join(f"{name} ({digest[:12]})" for name, digest in index.networks)
-        log.warning(
-            "The database was built with %s, the network in use is %s (%s): verdicts may be less certain.",
-            built_with,
-            estimator.network,
-            estimator.weights_digest[:12],
-        )
 
 
 def _ask(name: str, index: PostureIndex, estimator: Estimator, settings: Settings) -> dict[str, Any]:
