@@ -12,6 +12,7 @@ from typing import Final, Self
 
 import cv2
 
+from index.pictures import printable
 from stream.address import display_name, is_address
 from stream.capture import Capture, why_not
 from stream.errors import SourceError
@@ -48,16 +49,17 @@ class FileSource:
         open_timeout_seconds: float = 10.0,
         read_timeout_seconds: float = 5.0,
     ) -> None:
-        self.name = display_name(file)
-        self._address = str(file)
+        self.name = display_name(file) if is_address(str(file)) else printable(file)
         self._timeout_seconds = open_timeout_seconds
-        self.path = None if is_address(self._address) else Path(file)
+        self.path = None if is_address(str(file)) else Path(file)
+        # absolute, because FFmpeg would read "a:b.mp4" as an address
+        self._address = str(file) if self.path is None else str(self.path.absolute())
         parameters: list[int] = []
         if self.path is None:
             parameters += [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(open_timeout_seconds * 1000)]
             parameters += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(read_timeout_seconds * 1000)]
-        elif self.path.stat().st_size == 0:
-            raise SourceError(f"{self.name} is empty. Copy or record it again.")
+        else:
+            self._check(self.path)
         try:
             self._capture = Capture(self._address, cv2.CAP_FFMPEG, parameters)
         except SourceError:
@@ -75,6 +77,17 @@ class FileSource:
             # OpenCV's rate is the average one, so this is the container's duration, also at a varying rate
             duration_seconds=count / self._frames_per_second if known else None,
         )
+
+    def _check(self, path: Path) -> None:
+        """Refuse what would end in a crash or a puzzle."""
+        try:
+            if path.stat().st_size == 0:
+                raise SourceError(f"{self.name} is empty. Copy or record it again.")
+            str(path).encode()
+        except FileNotFoundError as error:
+            raise SourceError(f"{self.name}: there is no such file or folder. Check the path.") from error
+        except UnicodeEncodeError as error:  # OpenCV 5.0 ends the process with a segmentation fault
+            raise SourceError(f"{printable(path)}: the file's name is not UTF-8. Rename the file.") from error
 
     def _cannot_open(self) -> str:
         reason = why_not(self._address, self._timeout_seconds)
