@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import sys
@@ -62,7 +63,15 @@ class JsonLinesSink:
             self._file.write(line + "\n")
             self._file.flush()
         except OSError as error:
+            self._abandon()
             raise self._failed(error) from error
+
+    def _abandon(self) -> None:
+        """Let go of the file after a failure, without saying it twice."""
+        self._closed = True
+        if self._file is not sys.stdout:
+            with contextlib.suppress(OSError):
+                self._file.close()
 
     def _failed(self, error: OSError) -> SinkError:
         if isinstance(error, BrokenPipeError):

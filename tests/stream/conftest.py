@@ -77,7 +77,7 @@ class FakeSource:
     still: bool = False
     error: Exception | None = None
     size: tuple[int, int] = (192, 128)
-    info: SourceInfo = SourceInfo(192, 128, 30.0, 10, 10 / 30)
+    info: SourceInfo = field(default_factory=lambda: SourceInfo(192, 128, 30.0, 10, 10 / 30))
     path: Path | None = None
     name: str = "fake"
     permits: threading.Semaphore | None = None

@@ -1,6 +1,7 @@
 """A recording gives every frame with its own time. Strategy: clips whose pictures carry their number, made with known
 times (constant, varying, with B-frames, turned), then damaged in known ways; ffprobe judges the real clips."""
 
+import itertools
 import json
 import shutil
 import subprocess
@@ -37,7 +38,7 @@ def test_every_frame_at_its_time(tmp_path, worlds, suffix, bframes, times):
 def test_frames_own_their_pixels(tmp_path, worlds):
     with FileSource(worlds.write_clip(tmp_path / "clip.mp4", [0.0, 0.1, 0.2])) as source:
         frames = list(source)
-    for first, second in zip(frames, frames[1:], strict=False):
+    for first, second in itertools.pairwise(frames):
         assert not np.shares_memory(first.bgr, second.bgr)
         assert not first.bgr.flags.writeable
 

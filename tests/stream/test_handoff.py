@@ -68,8 +68,7 @@ def test_an_error_rises_after_the_frames_before_it(worlds, live):
     with Handoff(source) as frames:
         seen = []
         with pytest.raises(SourceError, match="gone"):
-            for frame in frames:
-                seen.append(frame.number)
+            seen.extend(frame.number for frame in frames)
         assert seen[-1] == 2
         if not live:
             assert seen == [0, 1, 2]
@@ -100,9 +99,14 @@ def test_leaving_wakes_a_source_that_waits(worlds):
 
 
 def test_an_error_of_the_consumer_joins_too(worlds):
-    with pytest.raises(ZeroDivisionError), Handoff(worlds.FakeSource(count=10**6)) as frames:
-        next(iter(frames))
-        raise ZeroDivisionError
+    frames = Handoff(worlds.FakeSource(count=10**6))
+
+    def consume():
+        with frames:
+            return next(iter(frames)).number / 0
+
+    with pytest.raises(ZeroDivisionError):
+        consume()
     assert thread_of(frames) is None
 
 

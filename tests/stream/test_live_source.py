@@ -92,7 +92,7 @@ def test_webcam(device):
 
 def test_no_webcam(device):
     device(None)
-    with pytest.raises(SourceError, match="webcam 3 cannot be opened. Check"):
+    with pytest.raises(SourceError, match=r"webcam 3 cannot be opened\. Check"):
         open_source(3)
 
 

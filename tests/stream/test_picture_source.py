@@ -53,7 +53,7 @@ def test_exif_rotation(tmp_path):
 
 def test_not_one_readable_picture(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"corrupt")
-    with pytest.raises(SourceError, match="a.jpg"):
+    with pytest.raises(SourceError, match=r"a\.jpg"):
         PictureSource(tmp_path / "a.jpg")
     (tmp_path / "b.jpg").write_bytes(b"")
     with pytest.raises(SourceError, match="none of its 2 pictures"):

@@ -158,7 +158,7 @@ def test_outputs_are_checked_before_the_run(tmp_path):
     assert not (tmp_path / "out.mp4").exists()
     with pytest.raises(SinkError, match="would be destroyed"):
         check_output(tmp_path / "link.mp4", inputs=[source])
-    with pytest.raises(SinkError, match="does not exist. Create it"):
+    with pytest.raises(SinkError, match=r"does not exist\. Create it"):
         check_output(tmp_path / "none" / "out.mp4")
     with pytest.raises(SinkError, match="is a folder"):
         check_output(tmp_path)

@@ -1,0 +1,264 @@
+"""The command line as a user meets it: what works ends with 0 and files; what does not, with one sentence and 2.
+
+Most calls run in this process. Ctrl-C, SIGTERM and a closed pipe are given to real processes. Everything uses the
+shipped weights and the starter database; clips are made here, and real ones are taken where `../shared` has them.
+"""
+
+import json
+import os
+import pickle
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from stream.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
+FAST = ["--set", "pose.image_size=128", "--set", "pose.threads=1"]
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def clip(tmp_path, worlds):
+    return worlds.write_clip(tmp_path / "clip.mp4", [n / 30 for n in range(45)])
+
+
+def start(*arguments, **options):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        [sys.executable, "-m", "stream.cli", *arguments],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, **options,
+    )  # fmt: skip
+
+
+def fault(capsys, *arguments):
+    """The one sentence a faulty call prints; checks that the exit code is 2 and that there is no traceback."""
+    assert main([*arguments]) == 2
+    told = capsys.readouterr().err
+    assert "Traceback" not in told
+    sentence = told.strip().splitlines()[-1]
+    assert sentence.startswith("stance: ")
+    return sentence
+
+
+def frames_and_duration(path):
+    with av.open(str(path)) as container:
+        times = [packet.pts for packet in container.demux(video=0) if packet.pts is not None]
+        stream = container.streams.video[0]
+        return len(times), float(stream.duration * stream.time_base)
+
+
+def test_run_writes_a_video_and_a_line_per_frame(clip, capsys):
+    assert main(["run", str(clip), "--out", "o.mp4", "--jsonl", "o.jsonl", "--profile", *FAST]) == 0
+    lines = [json.loads(line) for line in Path("o.jsonl").read_text().splitlines()]
+    assert [line["frame"] for line in lines] == list(range(45))
+    count, duration = frames_and_duration("o.mp4")
+    assert count == 45
+    assert duration == pytest.approx(1.5, abs=0.01)
+    told = capsys.readouterr().err
+    assert "45 frames" in told
+    for stage in ("read", "pre-process", "network", "embed", "search", "track", "draw", "write"):
+        assert stage in told
+
+
+def test_run_without_outputs_annotates_a_recording_beside_you(clip, tmp_path):
+    assert main(["run", str(clip), "--quiet", *FAST]) == 0
+    assert frames_and_duration(tmp_path / "clip_stance.mp4")[0] == 45
+
+
+def test_run_prints_json_lines_and_nothing_else_on_standard_output(clip, capsys):
+    assert main(["run", str(clip), "--jsonl", "-", *FAST]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 45
+    assert all("people" in json.loads(line) for line in lines)
+
+
+def test_run_on_a_picture_and_on_a_folder_of_pictures(tmp_path, capsys):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for name in ("a.png", "b.jpg"):
+        cv2.imwrite(str(folder / name), np.full((90, 120, 3), 80, np.uint8))
+    assert main(["run", str(folder / "a.png"), "--out", "one.png", *FAST]) == 0
+    assert cv2.imread("one.png").shape == (90, 120, 3)
+    assert main(["run", str(folder), *FAST]) == 0
+    written = sorted(path.name for path in (tmp_path / "pictures_stance").iterdir())
+    assert written == ["000000.jpg", "000001.jpg"]
+
+
+def test_weights_and_check(clip, capsys):
+    assert main(["weights", "list"]) == 0
+    assert "yolov7-tiny-pose" in capsys.readouterr().out
+    assert main(["check", str(clip), *FAST]) == 0
+    told = capsys.readouterr().out
+    assert [line.split()[0] for line in told.splitlines()] == ["ok"] * 4
+    assert main(["check", "missing.mp4", *FAST]) == 2
+    assert "FAULT source 1: missing.mp4" in capsys.readouterr().out
+
+
+def test_help_names_every_command(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["--help"])
+    assert end.value.code == 0
+    told = capsys.readouterr().out
+    for command in ("run", "build", "add", "query", "info", "check", "weights"):
+        assert command in told
+
+
+class TestBadInput:
+    def test_no_such_file(self, capsys):
+        assert "missing.mp4" in fault(capsys, "run", "missing.mp4")
+
+    def test_a_text_file_named_mp4(self, capsys):
+        Path("notes.mp4").write_text("Buy milk.\n" * 50)
+        assert "notes.mp4" in fault(capsys, "run", "notes.mp4")
+
+    def test_a_truncated_file_without_its_index(self, clip, capsys):
+        Path("cut.mp4").write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
+        assert "cut.mp4" in fault(capsys, "run", "cut.mp4")
+
+    def test_a_truncated_file_keeps_what_could_be_read(self, tmp_path, worlds, capsys):
+        whole = worlds.write_clip(
+            tmp_path / "whole.mp4", [n / 30 for n in range(90)], options={"movflags": "faststart"}
+        )
+        Path("cut.mp4").write_bytes(whole.read_bytes()[: whole.stat().st_size * 2 // 3])
+        sentence = fault(capsys, "run", "cut.mp4", "--out", "o.mp4", "--jsonl", "o.jsonl", *FAST)
+        assert "of 90" in sentence
+        lines = len(Path("o.jsonl").read_text().splitlines())
+        assert 20 < lines < 90
+        assert frames_and_duration("o.mp4")[0] == lines
+
+    def test_a_dead_address_is_given_up_in_time_and_its_password_stays_secret(self, capsys):
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            address = f"rtsp://admin:hunter2@127.0.0.1:{silent.getsockname()[1]}/cam"
+            sentence = fault(capsys, "run", address, "--set", "source.open_timeout_seconds=1")
+        assert "hunter2" not in sentence
+        assert "127.0.0.1" in sentence
+
+    def test_an_empty_folder(self, tmp_path, capsys):
+        (tmp_path / "empty").mkdir()
+        assert "empty" in fault(capsys, "build", "empty")
+        assert "empty" in fault(capsys, "run", "empty")
+
+    def test_pictures_without_class_folders(self, tmp_path, capsys):
+        (tmp_path / "loose").mkdir()
+        cv2.imwrite("loose/a.png", np.zeros((50, 50, 3), np.uint8))
+        assert "loose" in fault(capsys, "build", "loose")
+
+    def test_a_database_with_fewer_labels_than_rows(self, clip, capsys):
+        copy_starter("mine")
+        labels = pickle.loads(Path("mine_labels.pkl").read_bytes())
+        Path("mine_labels.pkl").write_bytes(pickle.dumps(labels[:-3]))
+        Path("mine.json").unlink()
+        assert "label" in fault(capsys, "run", str(clip), "--index", "mine")
+        assert not Path("clip_stance.mp4").exists()
+
+    def test_labels_that_are_a_program(self, clip, tmp_path, capsys):
+        copy_starter("mine")
+        Path("mine.json").unlink()
+
+        class Evil:
+            def __reduce__(self):
+                return os.system, (f"touch {tmp_path}/harm",)
+
+        Path("mine_labels.pkl").write_bytes(pickle.dumps([Evil()]))
+        assert "system" in fault(capsys, "query", str(clip), "--index", "mine")
+        assert not (tmp_path / "harm").exists()
+
+    def test_weights_of_another_network(self, clip, capsys):
+        ours = str(ROOT / "weights" / "yolov7-tiny-pose.safetensors")
+        sentence = fault(
+            capsys, "run", str(clip), "--set", f"pose.weights={ours}", "--set", "pose.network=yolov7-w6-pose"
+        )
+        assert "holds weights of yolov7-tiny-pose, not of yolov7-w6-pose" in sentence
+
+    def test_a_configuration_with_three_faults(self, clip, capsys):
+        Path("config.yaml").write_text("pose:\n  devise: cpu\nindex:\n  k: 0\noverlay:\n  boxes: 7\n")
+        assert main(["run", str(clip)]) == 2
+        told = capsys.readouterr().err
+        for line in (2, 4, 6):
+            assert f"config.yaml line {line}: " in told
+
+    @pytest.mark.skipif("__import__('torch').cuda.is_available()", reason="there is a GPU here")
+    def test_a_gpu_that_is_not_there(self, clip, capsys):
+        assert "pose.device" in fault(capsys, "run", str(clip), "--set", "pose.device=cuda")
+
+    def test_an_output_that_is_the_source_or_cannot_be_written(self, clip, capsys):
+        before = clip.read_bytes()
+        assert "source itself" in fault(capsys, "run", str(clip), "--out", str(clip))
+        assert clip.read_bytes() == before
+        assert "does not exist" in fault(capsys, "run", str(clip), "--out", "no/such/folder/o.mp4")
+
+    def test_a_corrupt_picture_among_good_ones_is_named(self, tmp_path, capsys):
+        folder = tmp_path / "mixed"
+        folder.mkdir()
+        cv2.imwrite("mixed/a.png", np.zeros((50, 50, 3), np.uint8))
+        (folder / "b.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
+        assert main(["run", "mixed", "--jsonl", "o.jsonl", *FAST]) == 0
+        assert "b.jpg" in capsys.readouterr().err
+        assert len(Path("o.jsonl").read_text().splitlines()) == 1
+
+
+def copy_starter(prefix):
+    for file in (ROOT / "index" / "starter").glob("pose_index*"):
+        shutil.copy(file, file.name.replace("pose_index", prefix, 1))
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_run_with_complete_files(tmp_path, worlds, number, code):
+    long = worlds.write_clip(tmp_path / "long.mp4", [n / 30 for n in range(3000)])
+    process = start("run", str(long), "--out", "o.mp4", "--jsonl", "o.jsonl", *FAST, cwd=tmp_path)
+    assert worlds.wait_until(lambda: Path("o.jsonl").exists() and Path("o.jsonl").stat().st_size > 20_000, 60)
+    process.send_signal(number)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == code, told
+    assert "Traceback" not in told
+    lines = len(Path("o.jsonl").read_text().splitlines())
+    count, _ = frames_and_duration("o.mp4")
+    assert 0 < lines < 3000
+    assert abs(count - lines) <= 1  # the signal may fall between the two outputs of one frame
+
+
+def test_a_reader_that_leaves_early_is_no_fault(tmp_path, clip):
+    process = start("run", str(clip), "--jsonl", "-", "--quiet", *FAST, cwd=tmp_path)
+    process.stdout.readline()
+    process.stdout.close()
+    told = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(30) in (0, 2)
+    assert "Traceback" not in told
+
+
+def test_a_camera_is_watched_until_ctrl_c(tmp_path, clip, worlds, rtsp_server):
+    server = rtsp_server(clip)
+    address = f"rtsp://127.0.0.1:{server.port}/cam"
+    process = start("run", address, "--out", "o.mp4", "--jsonl", "o.jsonl", *FAST, cwd=tmp_path)
+    assert worlds.wait_until(lambda: Path("o.jsonl").exists() and Path("o.jsonl").stat().st_size > 5_000, 60)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == 130, told
+    assert "age from capture to label" in told
+    assert frames_and_duration("o.mp4")[0] > 5
+
+
+def test_every_person_of_a_real_clip_is_in_every_line(shared_videos):
+    clip = shared_videos / "two_people_1080p.mp4"
+    assert main(["run", str(clip), "--out", "o.mp4", "--jsonl", "o.jsonl", "--quiet"]) == 0
+    lines = [json.loads(line) for line in Path("o.jsonl").read_text().splitlines()]
+    assert len(lines) == 72
+    assert sum(len(line["people"]) >= 2 for line in lines) > 60
+    assert all(len(person["keypoints"]) == 17 for line in lines for person in line["people"])
+    assert frames_and_duration("o.mp4")[0] == 72
+    assert threading.active_count() == 1
