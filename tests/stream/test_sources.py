@@ -98,13 +98,8 @@ def test_odd_names(clip, tmp_path):
         with open_source(odd) as source:
             assert sum(1 for _ in source) == 20
         clip = odd
-    bad = tmp_path / os.fsdecode(b"\xff.mp4")
-    clip.rename(bad)
-    try:
-        with open_source(bad) as source:
-            assert sum(1 for _ in source) == 20
-    except SourceError as error:
-        assert "name" in str(error)
+    bad = clip.rename(tmp_path / os.fsdecode(b"\xff.mp4"))
+    assert "Rename the file" in refusal(bad)  # OpenCV 5.0 would end the process with a segmentation fault
 
 
 def test_an_unknown_scheme():
