@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Final, Self
 
@@ -37,19 +38,29 @@ class Handoff:
         capacity: frames of a recording that may wait; 8 frames of 1080p are 50 MB.
         join_timeout_seconds: how long leaving may take if the source is frozen inside its library. The thread is then
             left behind, as a daemon, and a warning says so.
+        stage: called with "read", gives a context in which each frame is read; for profiling. Of a live source it
+            includes the wait for the picture.
 
     Attributes:
         source: the source.
         dropped: how many frames of a live source nobody took in time.
     """
 
-    def __init__(self, source: Source, *, capacity: int = 8, join_timeout_seconds: float = JOIN_SECONDS) -> None:
+    def __init__(
+        self,
+        source: Source,
+        *,
+        capacity: int = 8,
+        join_timeout_seconds: float = JOIN_SECONDS,
+        stage: Callable[[str], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
         if capacity < 1:
             raise ValueError(f"capacity is {capacity}, expected at least 1")
         self.source = source
         self.dropped = 0
         self._capacity = 1 if source.live else capacity
         self._join_timeout_seconds = join_timeout_seconds
+        self._stage = stage
         self._changed = threading.Condition()
         self._ready: deque[Frame] = deque()
         self._finished = False
@@ -67,9 +78,12 @@ class Handoff:
         self.close()
 
     def _read(self) -> None:
+        frames = iter(self.source)
         try:
-            for frame in self.source:
-                if not self._offer(frame):
+            while True:
+                with self._stage("read"):
+                    frame = next(frames, None)
+                if frame is None or not self._offer(frame):
                     break
         except BaseException as error:  # rises again in take()
             self._error = error

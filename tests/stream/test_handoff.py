@@ -1,6 +1,7 @@
 """The hand-off loses nothing of a recording, keeps the newest of a camera, and always lets go. Strategy: a fake source
 that gives a frame per permit, so that every interleaving is forced, never hoped for."""
 
+import contextlib
 import threading
 import time
 
@@ -125,6 +126,18 @@ def test_a_reader_frozen_in_its_library_holds_nobody(worlds, caplog):
     assert "frozen does not stop" in caplog.text
     assert thread_of(frames).daemon
     frozen.set()
+
+
+def test_reading_can_be_timed(worlds):
+    stages = []
+
+    def stage(name):
+        stages.append(name)
+        return contextlib.nullcontext()
+
+    with Handoff(worlds.FakeSource(count=3), stage=stage) as frames:
+        assert len(list(frames)) == 3
+    assert stages == ["read"] * 4  # the last one finds the end
 
 
 def test_capacity_is_checked(worlds):
