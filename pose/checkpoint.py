@@ -8,6 +8,7 @@ names (see `pose.keytable`).
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import pickle
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from pose.architecture import NETWORKS, Architecture
@@ -139,11 +140,26 @@ def save_network(model: YoloPose, file: str | Path, notes: Mapping[str, str] | N
     state = {key: value.contiguous().cpu() for key, value in state.items()}
     part = path.with_name(path.name + ".part")
     try:
-        save_file(state, str(part), metadata={**(notes or {}), **model.architecture.to_metadata()})
+        part.write_bytes(_serialised(state, {**(notes or {}), **model.architecture.to_metadata()}))
         os.replace(part, path)
-    except (SafetensorError, OSError) as error:
+    except OSError as error:
         part.unlink(missing_ok=True)
-        raise WeightsError(f"{path} cannot be written: {error}.") from error
+        raise WeightsError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def _serialised(state: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
+    """A safetensors file; the same bytes for the same weights, because databases remember a file's digest.
+
+    The library writes the metadata in an order that changes from call to call, so they are put in order afterwards.
+    (Format: 8 bytes length of the header, the header as JSON, numbers.)
+    """
+    data = save(state, metadata=metadata)
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:end])
+    header["__metadata__"] = dict(sorted(metadata.items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # the numbers begin at a multiple of 8
+    return len(text).to_bytes(8, "little") + text + data[end:]
 
 
 def _halved(value: Tensor) -> Tensor:
