@@ -132,9 +132,9 @@ class Neighbours:
         wanted = np.ascontiguousarray(queries[asked], dtype=np.float32)
         squared, rows = self._ask(wanted, found)
         if self._exact:
-            # FAISS takes |x|² + |y|² − 2xy for twenty queries or more, which loses digits near zero: two copies of one
-            # picture come out 3e-4 apart. Measuring the few found rows again costs microseconds and makes distances
-            # equal for every batch size and device.
+            # On a GPU, and on a CPU above `distance_compute_blas_threshold` queries (20 in older releases), FAISS takes
+            # |x|² + |y|² − 2xy, which loses digits near zero: copies of one picture come out 3e-4 apart. Measuring the
+            # few found rows again costs microseconds and makes distances equal for every batch size and device.
             difference = self.vectors()[rows] - wanted[:, None, :]  # [N, k, D]
             measured = np.sqrt(np.einsum("nkd,nkd->nk", difference, difference))
             order = np.argsort(measured, axis=1, kind="stable")

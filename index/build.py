@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from index import store
+from index.commit import check_writable
 from index.errors import DatabaseExists, NothingAdded
 from index.examples import Examples
 from index.interrupt import held_interrupt
@@ -207,12 +208,15 @@ def add_folder(
     Raises:
         NothingAdded: nobody could be added, and no picture was there already; nothing was written.
         FolderMissing, FolderError: there are no pictures in class folders.
+        DatabaseUnwritable: nothing can be saved at `prefix`.
         ValueError: `people` is neither "best" nor "all".
         KeyboardInterrupt: ctrl-C; what was finished is saved.
     """
     if people not in PEOPLE:
         raise ValueError(f"people is {people!r}; it is one of {', '.join(PEOPLE)}.")
     found = find_pictures(folder)
+    if prefix is not None:
+        check_writable(store.normalise_prefix(prefix))
     report = BuildReport([ClassReport(label) for label in found.classes], [str(path) for path in found.outside])
     by_label = {entry.label: entry for entry in report.classes}
     for picture in found.pictures:

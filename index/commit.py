@@ -25,7 +25,7 @@ try:
 except ImportError:  # Windows: saves are still crash-safe, but two processes must not save at once
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["finish_pending", "locked", "publish", "read_together"]
+__all__ = ["check_writable", "finish_pending", "locked", "publish", "read_together"]
 
 _RECORD: Final = ".commit"
 _STAGED: Final = ".staged-"
@@ -52,6 +52,20 @@ def locked(prefix: Path) -> Iterator[None]:
     finally:
         if folder >= 0:
             os.close(folder)
+
+
+def check_writable(prefix: Path) -> None:
+    """Find out now, rather than after an hour's work, whether a save at `prefix` could be written.
+
+    Raises:
+        DatabaseUnwritable: it could not.
+    """
+    with locked(prefix), _explained(prefix):
+        probe = _with(prefix, _RECORD + _STAGED + secrets.token_hex(4))
+        try:
+            _write_flushed(probe, b"")
+        finally:
+            probe.unlink(missing_ok=True)
 
 
 def publish(prefix: Path, files: Mapping[str, bytes]) -> None:

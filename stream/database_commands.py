@@ -16,6 +16,7 @@ from index.build import PEOPLE, BuildReport, Estimator, add_folder, build_index
 from index.errors import DatabaseMissing
 from index.pictures import decode_picture, printable
 from index.store import DEFAULT_PREFIX, database_exists, files_of, normalise_prefix
+from pose.embedding import EMBEDDINGS
 from pose.errors import PictureError
 from stream.assembly import database_prefix, make_estimator, warn_of_other_weights
 
@@ -34,7 +35,7 @@ def register(subparsers: Any) -> None:
     build = _command(subparsers, "build", _build, "build a database from a folder of pictures per posture")
     build.add_argument("folder", metavar="FOLDER", help="holds one folder per posture, such as FOLDER/standing/*.jpg")
     build.add_argument("--people", choices=PEOPLE, default="best", help="the most prominent person, or all (best)")
-    build.add_argument("--embedding", metavar="NAME", help="how a posture becomes numbers (nose25)")
+    build.add_argument("--embedding", choices=sorted(EMBEDDINGS), help="how a posture becomes numbers (nose25)")
     build.add_argument("--replace", action="store_true", help="build anew although there is a database")
 
     add = _command(subparsers, "add", _add, "add a folder of pictures per posture to a database")

@@ -38,7 +38,9 @@ def test_search_equals_brute_force(people: int) -> None:
     assert_nearest(rows, queries, *neighbours.search(queries, 7))
 
 
-def test_a_copy_is_at_distance_zero_in_a_batch_of_any_size() -> None:
+@pytest.mark.parametrize("threshold", [1, 128_000])
+def test_a_copy_is_at_distance_zero_in_a_batch_of_any_size(threshold: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load_faiss().cvar, "distance_compute_blas_threshold", threshold)
     rows = np.random.default_rng(1).random((3000, 25), np.float32)
     neighbours = Neighbours(25, "cpu")
     neighbours.add(rows)
@@ -112,6 +114,46 @@ def test_a_gpu_that_is_not_there_is_told_in_one_sentence() -> None:
     with pytest.raises(DeviceError, match=r"index.device is cuda:0, but .* set index.device to auto or cpu"):
         Neighbours(2, "cuda:0")
     assert Neighbours(2, "auto").device == "cpu"
+
+
+class MadeUpGpu:
+    """FAISS's GPU calls answered with CPU copies: it shows when a copy is made and what is added to it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, gpus: int) -> None:
+        self.faiss = load_faiss()
+        self.copies: list[int] = []
+        monkeypatch.setattr(self.faiss, "get_num_gpus", lambda: gpus, raising=False)
+        monkeypatch.setattr(self.faiss, "StandardGpuResources", object, raising=False)
+        monkeypatch.setattr(self.faiss, "index_cpu_to_gpu", self.copy, raising=False)
+
+    def copy(self, resources: object, number: int, index: object) -> object:
+        self.copies.append(number)
+        return self.faiss.clone_index(index)
+
+
+def test_the_gpu_copy_is_made_once_and_follows_additions(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = MadeUpGpu(monkeypatch, gpus=2)
+    rows = np.random.default_rng(3).random((300, 25), np.float32)
+    neighbours = Neighbours(25, "cuda:1")
+    assert neighbours.device == "cuda:1"
+    for first in (0, 100, 200):
+        neighbours.add(rows[first : first + 100])
+        assert_nearest(rows[: first + 100], rows[::7], *neighbours.search(rows[::7], 5))
+    assert gpu.copies == [1]
+    assert neighbours.search(rows[:1], 3000)[0][0, 299] >= 0  # more than a GPU selects: the CPU answers
+    assert Neighbours(25, "auto").device == "cuda:0"
+    assert Neighbours(25, "cpu").device == "cpu"
+    with pytest.raises(DeviceError, match=r"index\.device is cuda:2, but FAISS finds 2 GPU"):
+        Neighbours(25, "cuda:2")
+    approximate = gpu.faiss.index_factory(25, "HNSW16")
+    assert Neighbours(25, "auto", approximate).device == "cpu"
+
+
+def test_a_gpu_build_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    MadeUpGpu(monkeypatch, gpus=0)
+    assert Neighbours(25, "auto").device == "cpu"
+    with pytest.raises(DeviceError, match="FAISS finds no GPU"):
+        Neighbours(25, "cuda")
 
 
 def test_gpu_and_cpu_give_the_same_neighbours() -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from index import PostureIndex, add_folder, build_index
 from index.build import Skip
-from index.errors import DatabaseExists, FolderError, NothingAdded
+from index.errors import DatabaseExists, DatabaseUnwritable, FolderError, NothingAdded
 from pose.poses import Poses
 
 QUIET = {"progress": False}
@@ -163,6 +163,14 @@ def test_a_database_is_not_built_over_unasked(folder: Path, tmp_path: Path) -> N
     build_index(folder, Colours(), prefix=prefix, replace=True, **QUIET)
     assert PostureIndex.load(prefix, device="cpu").rows == 10
     assert len(list(tmp_path.glob("pose_index*"))) == 4  # nothing partial stays
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_work(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    network = Colours()
+    with pytest.raises(DatabaseUnwritable, match="could not be written"):
+        build_index(folder, network, prefix=tmp_path / "file" / "pose_index", **QUIET)
+    assert network.batches == []
 
 
 def press_ctrl_c_at(network: Colours, batch: int, times: int = 1) -> None:

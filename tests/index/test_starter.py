@@ -1,0 +1,33 @@
+"""The database that ships: whole, and built with the weights that ship."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from index import PostureIndex, starter_prefix
+
+WEIGHTS = Path(__file__).parents[2] / "weights" / "yolov7-tiny-pose.safetensors"
+
+
+def test_it_loads_and_knows_everyday_postures() -> None:
+    index = PostureIndex.load(starter_prefix(), device="cpu")
+    assert index.rows > 1500
+    assert {"standing", "sitting", "lying", "running", "squatting"} <= set(index.classes)
+    assert index.rejection_radius is not None
+    assert len(index.examples) == index.rows
+    np.testing.assert_allclose(index.embedding.compute(index.examples.keypoints), index.vectors, atol=1e-5)
+
+
+def test_it_belongs_to_the_weights_that_ship() -> None:
+    index = PostureIndex.load(starter_prefix(), device="cpu")
+    assert index.networks == (("yolov7-tiny-pose", hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()),)
+
+
+def test_it_names_no_place_of_the_machine_it_was_built_on() -> None:
+    index = PostureIndex.load(starter_prefix(), device="cpu")
+    assert not any(
+        Path(name).is_absolute() or ".." in Path(name).parts for name in (*index.examples.pictures, *index.built_from)
+    )
