@@ -21,6 +21,7 @@ LEFT: Final[Colour] = (255, 160, 40)  # BGR; the person's own left is blue, righ
 RIGHT: Final[Colour] = (30, 140, 255)
 MIDDLE: Final[Colour] = (235, 235, 235)
 UNKNOWN: Final[Colour] = (150, 150, 150)
+PLAIN: Final = 48  # grey level behind skeletons without a picture
 INK: Final[Colour] = (20, 20, 20)
 
 # Twelve colours far apart in hue, all bright enough for dark text.
@@ -60,7 +61,8 @@ class Overlay:
 
     def __call__(self, scene: Scene) -> NDArray[np.uint8]:
         """A new picture, uint8 `[H, W, 3]` BGR; the frame stays as it is."""
-        picture = scene.frame.bgr.copy()
+        bgr = scene.frame.bgr
+        picture = bgr.copy() if self.settings.picture else np.full_like(bgr, PLAIN)
         unit = max(min(picture.shape[:2]) / 480, 0.5)  # 1 at 480p, 4.5 at 4K
         if self.settings.skeletons:
             for person in scene.people:

@@ -116,8 +116,9 @@ def scenes(
     if not isinstance(source, Source):
         source = open_from_settings(source, settings)
     batch_size = 1 if source.live else estimator.batch_size
-    recogniser = Recogniser(estimator, index, settings, stills=source.still, stage=stage or (lambda _: nullcontext()))
-    with Handoff(source, capacity=READ_AHEAD * batch_size) as frames:
+    timed = stage or nullcontext
+    recogniser = Recogniser(estimator, index, settings, stills=source.still, stage=timed)
+    with Handoff(source, capacity=READ_AHEAD * batch_size, stage=timed) as frames:
         while not frames.ended:
             batch = frames.take(batch_size, timeout_seconds=None if idle is None else IDLE_SECONDS)
             if not batch and idle is not None:
@@ -142,7 +143,7 @@ def write(
     Raises:
         SinkError: a sink cannot write.
     """
-    timed = stage or (lambda _: nullcontext())
+    timed = stage or nullcontext
 
     def draw(scene: Scene) -> NDArray[np.uint8]:
         with timed("draw"):

@@ -51,7 +51,7 @@ class Recogniser:
         settings: Settings | None = None,
         *,
         stills: bool = False,
-        stage: Callable[[str], AbstractContextManager[object]] = lambda _: nullcontext(),
+        stage: Callable[[str], AbstractContextManager[object]] = nullcontext,
     ):
         self.estimator = estimator
         self.index = index

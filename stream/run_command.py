@@ -58,7 +58,7 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
     from stream.status import Status, summary
 
     profile = Profile()
-    stage: Stage = profile.stage if args.profile else lambda _: nullcontext()
+    stage: Stage = profile.stage if args.profile else nullcontext
     tally, stop = Tally(), threading.Event()
     with open_from_settings(args.source, settings) as source:
         # Cheap faults first: nobody should wait for a network to hear of a missing file.

@@ -81,6 +81,7 @@ class SmoothingSettings(_Section):
 class OverlaySettings(_Section):
     """What is drawn over the picture."""
 
+    picture: bool = True
     boxes: bool = True
     skeletons: bool = True
     labels: bool = True

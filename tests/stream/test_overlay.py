@@ -102,3 +102,15 @@ def test_labels_may_be_in_any_script():
 def test_a_posture_keeps_its_colour():
     assert colour_of("sitting") == colour_of("sitting")
     assert colour_of(None) not in {colour_of(name) for name in ("sitting", "standing", "lying", "running")}
+
+
+def test_without_the_picture_nothing_of_it_is_left():
+    """Two different pictures with the same person give the same drawing."""
+    settings = OverlaySettings(picture=False)
+    drawings = []
+    for grey in (0, 200):
+        world = scene(480, 640, person(300, 100))
+        picture = np.full((480, 640, 3), grey, np.uint8)
+        drawings.append(Overlay(settings)(Scene(Frame(picture, "clip", 0, 0, 0.0, 0.0), world.poses, world.people)))
+    assert np.array_equal(*drawings)
+    assert len(np.unique(drawings[0])) > 3
