@@ -35,7 +35,8 @@ def test_sorted_skipping_the_corrupt_ones(tmp_path, caplog):
     assert [frame.media_seconds for frame in frames] == [None] * 3
     assert source.info.frame_count == 5
     assert [path.name for path, _ in source.skipped] == ["a.jpg", "d.png"]
-    assert sum("a.jpg" in message for message in caplog.messages) == 1
+    for name in ("a.jpg", "d.png"):
+        assert sum(name in message for message in caplog.messages) == 1
     assert "2 of 5" in caplog.messages[-1]
 
 
