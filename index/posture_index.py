@@ -155,12 +155,12 @@ class PostureIndex:
 
     @property
     def created(self) -> str:
-        """When the database was begun: ISO 8601, UTC."""
+        """When the database was begun: ISO 8601, UTC; "" where a bare pair does not say."""
         return self._created
 
     @property
     def updated(self) -> str:
-        """When it was last saved: ISO 8601, UTC."""
+        """When it was last saved: ISO 8601, UTC; "" where a bare pair does not say."""
         return self._updated
 
     @property
@@ -313,6 +313,7 @@ class PostureIndex:
             if self._radius_rows != self.rows:
                 self._measure_radius()
             self._updated = _now()
+            self._created = self._created or self._updated
             self._identity = store.write(path, self._neighbours, self._labels, self.examples, self._passport())
             self._home, self._home_rows = path.resolve(), self.rows
 
@@ -339,6 +340,7 @@ class PostureIndex:
         self._adopt(stored.neighbours, stored.labels, stored.examples)
         self._home, self._identity = path.resolve(), stored.identity
         passport = stored.passport
+        self._created = self._updated = ""  # a bare pair does not say
         if passport is not None:
             self._networks, self._built_from = passport.networks, passport.built_from
             self._created, self._updated = passport.created, passport.updated

@@ -136,8 +136,8 @@ def _info(args: argparse.Namespace, settings: Settings) -> int:
         "rejection_radius": index.rejection_radius,
         "rows_of_known_origin": known,
         "built_from": [printable(folder) for folder in index.built_from],
-        "created": index.created,
-        "updated": index.updated,
+        "created": index.created or None,
+        "updated": index.updated or None,
         "files": {file.name: file.stat().st_size for file in files_of(path)},
     }
     if args.json:

@@ -152,6 +152,9 @@ def test_a_bare_pair_loads_as_nose25(prefix: Path) -> None:
     assert index.rows == 30
     assert index.embedding.name == "nose25"
     assert index.examples.pictures == ("",) * 30
+    assert index.created == index.updated == ""
+    index.save(prefix)
+    assert PostureIndex.load(prefix, device="cpu").created == index.updated != ""
 
 
 def test_without_origins_it_still_works(prefix: Path, caplog: pytest.LogCaptureFixture) -> None:
