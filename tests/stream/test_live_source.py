@@ -2,6 +2,8 @@
 loses and finds pictures as told; the network is a real RTSP server on loopback that is killed, frozen and started
 again."""
 
+import contextlib
+import http.server
 import logging
 import os
 import signal
@@ -231,3 +233,35 @@ def test_rtsp_refusals(rtsp_server, clip):
         error = error.__cause__ or error.__context__
     with pytest.raises(SourceError, match="does not have this path"):
         open_source(f"rtsp://bob:secret@127.0.0.1:{server.port}/none")
+
+
+def test_http_mjpeg_comes_back(worlds):
+    """A camera that sends JPEGs over HTTP and hangs up after 30 of them."""
+
+    class Camera(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+            self.end_headers()
+            for number in range(30):
+                jpeg = cv2.imencode(".jpg", worlds.stamped(number))[1].tobytes()
+                head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n".encode()
+                with contextlib.suppress(ConnectionError):
+                    self.wfile.write(head + jpeg + b"\r\n")
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Camera)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        with quick(f"http://127.0.0.1:{server.server_port}/video?token=secret") as source:
+            frames = take(source, 45)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert source.name.endswith("/video?token=***")
+    assert {frame.epoch for frame in frames} == {0, 1}
+    stamps = [worlds.stamp_of(frame.bgr) for frame in frames if frame.epoch == 0]
+    assert stamps == list(range(len(stamps)))
+    assert len(stamps) >= 28  # FFmpeg may keep the last one back
