@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from index.examples import Examples
 from index.posture_index import Added, Outcome, PostureIndex
+from index.report import BuildReport
 from index.store import choose_prefix, database_exists, starter_prefix
 from index.verdict import Matches, Unknown, Verdict
 
 if TYPE_CHECKING:
-    from index.build import BuildReport, add_folder, build_index
+    from index.build import add_folder, build_index
 
 __all__ = [
     "Added",
@@ -33,7 +34,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("BuildReport", "add_folder", "build_index"):
+    if name in ("add_folder", "build_index"):
         from index import build
 
         return getattr(build, name)

@@ -8,8 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -24,10 +23,11 @@ from index.examples import Examples
 from index.interrupt import held_interrupt
 from index.pictures import LabelledPicture, decode_picture, find_pictures, printable
 from index.posture_index import Outcome, PostureIndex
+from index.report import BuildReport, ClassReport, Skip
 from pose.errors import PictureError
 from pose.poses import Poses
 
-__all__ = ["BuildReport", "ClassReport", "Estimator", "Skip", "add_folder", "build_index"]
+__all__ = ["Estimator", "add_folder", "build_index"]
 
 log = logging.getLogger(__name__)
 
@@ -45,68 +45,6 @@ class Estimator(Protocol):
     @property
     def batch_size(self) -> int: ...
     def __call__(self, frames: Sequence[NDArray[np.uint8]], /) -> list[Poses]: ...
-
-
-class Skip(StrEnum):
-    """Why a picture gave the database nothing. Compares equal to its words."""
-
-    UNREADABLE = "cannot be read"
-    NO_PERSON = "no person found"
-    TOO_FEW_KEYPOINTS = "too few keypoints"
-    KNOWN = "already in the database"
-    CONFLICT = "already there under another label"
-
-    @property
-    def needs_a_look(self) -> bool:
-        """Whether somebody should look at the picture: it is damaged, or contradicts another."""
-        return self in (Skip.UNREADABLE, Skip.CONFLICT)
-
-
-@dataclass(slots=True)
-class ClassReport:
-    """What became of one class folder: pictures found, people added, and the pictures skipped, by reason."""
-
-    label: str
-    pictures: int = 0
-    people: int = 0
-    skipped: dict[Skip, list[str]] = field(default_factory=dict)
-
-    def skip(self, reason: Skip, picture: str) -> None:
-        """Count and name a picture that gave nothing."""
-        self.skipped.setdefault(reason, []).append(picture)
-
-
-@dataclass(slots=True)
-class BuildReport:
-    """What became of a folder.
-
-    Attributes:
-        classes: one per class folder.
-        outside: pictures that lie in no class folder.
-        rows: rows of the database afterwards.
-        seconds: how long it took.
-    """
-
-    classes: list[ClassReport]
-    outside: list[str]
-    rows: int = 0
-    seconds: float = 0.0
-
-    @property
-    def pictures(self) -> int:
-        """Pictures found in class folders."""
-        return sum(entry.pictures for entry in self.classes)
-
-    @property
-    def people(self) -> int:
-        """People added."""
-        return sum(entry.people for entry in self.classes)
-
-    def skipped(self, reason: Skip | None = None) -> int:
-        """Pictures skipped, for this reason or for any."""
-        return sum(
-            len(names) for entry in self.classes for why, names in entry.skipped.items() if reason in (None, why)
-        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -256,7 +194,7 @@ def add_folder(
             raise KeyboardInterrupt
     report.rows, report.seconds = index.rows, clock() - begun
     if report.people == 0 and report.skipped(Skip.KNOWN) == 0:
-        raise NothingAdded(f"Nobody in {printable(folder)} could be added: {_reasons(report)}. Nothing was written.")
+        raise NothingAdded(f"Nobody in {printable(folder)} could be added: {report.reasons()}. Nothing was written.")
     return report
 
 
@@ -368,13 +306,3 @@ def _add_picture(
         if outcome in added.outcomes:
             entry.skip(reason, name)
             return
-
-
-def _reasons(report: BuildReport) -> str:
-    """The reasons for skipping with their counts, the most frequent first, with one picture each."""
-    parts = []
-    for reason in sorted(Skip, key=report.skipped, reverse=True):
-        names = [name for entry in report.classes for name in entry.skipped.get(reason, ())]
-        if names:
-            parts.append(f"{reason} {len(names)} (such as {printable(names[0])})")
-    return ", ".join(parts)

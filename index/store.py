@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import logging
-import zipfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from index.backend import Neighbours, load_faiss
 from index.commit import publish, read_together
 from index.errors import DatabaseDamaged, DatabaseMismatch, DatabaseMissing
 from index.examples import Examples
+from index.examples_file import dump_examples, load_examples
 from index.labels import dump_labels, load_labels
 from index.passport import Passport
 from pose.embedding import EMBEDDINGS
@@ -169,7 +166,7 @@ def write(prefix: Path, neighbours: Neighbours, labels: list[str], examples: Exa
         raise RuntimeError(f"{len(neighbours)} rows, {len(labels)} labels, {len(examples)} examples")
     faiss_bytes = load_faiss().serialize_index(neighbours.cpu_index).tobytes()
     labels_bytes = dump_labels(labels)
-    examples_bytes = _dump_examples(examples)
+    examples_bytes = dump_examples(examples)
     digests = {FAISS: _sha256(faiss_bytes), LABELS: _sha256(labels_bytes), EXAMPLES: _sha256(examples_bytes)}
     identity = digests[FAISS] + digests[LABELS]
     digests["labels"] = _labels_digest(labels)
@@ -268,46 +265,12 @@ def _read_examples(prefix: Path, data: bytes | None, passport: Passport) -> Exam
     if _sha256(data) != passport.digests.get(EXAMPLES):
         raise DatabaseDamaged(f"{name} is not the file that {prefix}{PASSPORT} describes. {cure}.")
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            examples = Examples(
-                tuple(_load_strings(arrays["pictures"])),
-                tuple(_load_strings(arrays["digests"])),
-                arrays["people"],
-                arrays["keypoints"],
-                arrays["boxes"],
-                arrays["sizes"],
-            )
-    except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
+        examples = load_examples(data)
+    except ValueError as error:
         raise DatabaseDamaged(f"{name} is damaged. {cure}.") from error
     if len(examples) != passport.rows:
         raise DatabaseDamaged(f"{name} has {len(examples)} rows, {prefix}{PASSPORT} says {passport.rows}. {cure}.")
     return examples
-
-
-def _dump_examples(examples: Examples) -> bytes:
-    buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer,
-        pictures=_dump_strings(examples.pictures),
-        digests=_dump_strings(examples.digests),
-        people=examples.people,
-        keypoints=examples.keypoints,
-        boxes=examples.boxes,
-        sizes=examples.sizes,
-    )
-    return buffer.getvalue()
-
-
-def _dump_strings(strings: Sequence[str]) -> NDArray[np.uint8]:
-    """Strings as the bytes of a JSON list: any file name survives, also one that is not valid UTF-8."""
-    return np.frombuffer(json.dumps(list(strings)).encode("ascii"), np.uint8)
-
-
-def _load_strings(array: NDArray[Any]) -> list[str]:
-    strings = json.loads(np.asarray(array, np.uint8).tobytes())
-    if not isinstance(strings, list) or not all(isinstance(string, str) for string in strings):
-        raise ValueError("not a list of strings")
-    return strings
 
 
 def _labels_digest(labels: list[str]) -> str:

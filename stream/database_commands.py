@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from index import Examples, PostureIndex, Verdict
-from index.build import PEOPLE, BuildReport, Estimator, add_folder, build_index
+from index.build import PEOPLE, Estimator, add_folder, build_index
 from index.errors import DatabaseMissing
 from index.pictures import decode_picture, printable
+from index.report import BuildReport
 from index.store import DEFAULT_PREFIX, database_exists, files_of, normalise_prefix
 from pose.embedding import EMBEDDINGS
 from pose.errors import PictureError

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from index import PostureIndex, add_folder, build_index
-from index.build import Skip
 from index.errors import DatabaseExists, DatabaseUnwritable, FolderError, NothingAdded
+from index.report import Skip
 from pose.poses import Poses
 
 QUIET = {"progress": False}

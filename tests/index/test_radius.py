@@ -37,6 +37,7 @@ def test_too_few_rows_to_say() -> None:
     assert of(line(*range(9))) is None
     assert of(line(*range(10))) == pytest.approx(1.5)
     assert of(np.repeat(line(0, 1, 2), 30, axis=0)) is None
+    assert of(np.repeat(line(0, 1, 2), 4, axis=0)) is None
     assert of(np.zeros((0, 2))) is None
 
 
