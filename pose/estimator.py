@@ -29,7 +29,8 @@ log = logging.getLogger(__name__)
 
 Stage = Callable[[str], AbstractContextManager[object]]
 
-DEFAULT_SIZE = {"cuda": 640, "cpu": 416}
+LARGE_SIZE = 640
+SMALL_SIZE = 416
 
 
 def _no_stage(_: str) -> AbstractContextManager[object]:
@@ -50,7 +51,7 @@ class PoseEstimator:
             otherwise.
         device: `auto`, `cpu` or `cuda:N`.
         precision: `auto`, `fp32`, `bf16` or `fp16`.
-        image_size: longest side of the network's input in pixels; None takes 640 on a GPU and 416 on a CPU. Rounded up
+        image_size: longest side of the network's input in pixels; None takes 640 for w6 on a GPU, else 416. Rounded up
             to a multiple of the network's largest stride.
         person_threshold: people below this score are left out, 0–1.
         iou_threshold: of two boxes that overlap more than this, the better one stays, 0–1.
@@ -94,7 +95,9 @@ class PoseEstimator:
         self.person_threshold = person_threshold
         self.iou_threshold = iou_threshold
         self._stride = model.architecture.strides[-1]
-        size = image_size or DEFAULT_SIZE[self.device.type]
+        # The small network was trained at 192–320 px: at 640 its keypoints fall apart, also where a GPU could afford it.
+        large = self.device.type == "cuda" and self.network == "yolov7-w6-pose"
+        size = image_size or (LARGE_SIZE if large else SMALL_SIZE)
         self.image_size = -(-size // self._stride) * self._stride
         self.batch_size = batch_size or (8 if self.device.type == "cuda" else 4)
         self.stage = stage
