@@ -95,7 +95,7 @@ class PoseEstimator:
         self.person_threshold = person_threshold
         self.iou_threshold = iou_threshold
         self._stride = model.architecture.strides[-1]
-        # The small network was trained at 192–320 px: at 640 its keypoints fall apart, also where a GPU could afford it.
+        # The small network was trained at 192–320 px: at 640 its keypoints fall apart, GPU or not.
         large = self.device.type == "cuda" and self.network == "yolov7-w6-pose"
         size = image_size or (LARGE_SIZE if large else SMALL_SIZE)
         self.image_size = -(-size // self._stride) * self._stride
