@@ -69,6 +69,7 @@ class PoseEstimator:
     Raises:
         WeightsMissing, WeightsError: the weights are not there, or not those of the network.
         DeviceError: the device or precision is not to be had here.
+        ValueError: a size below 1, or a threshold outside 0–1.
     """
 
     def __init__(
@@ -84,6 +85,12 @@ class PoseEstimator:
         batch_size: int | None = None,
         stage: Stage = _no_stage,
     ):
+        for name, count in (("image_size", image_size), ("batch_size", batch_size)):
+            if count is not None and count < 1:
+                raise ValueError(f"{name} is {count}, not at least 1")
+        for name, share in (("person_threshold", person_threshold), ("iou_threshold", iou_threshold)):
+            if not 0 <= share <= 1:
+                raise ValueError(f"{name} is {share}, not in 0–1")
         self.device = choose_device(device)
         self.dtype = choose_precision(precision, self.device)
         if weights is None:
