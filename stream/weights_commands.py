@@ -76,7 +76,8 @@ def _list(args: argparse.Namespace, settings: Settings) -> int:
             print(f"  here      {row['path']}, {row['bytes'] / 1e6:.1f} MB")
             print(f"  SHA-256   {row['sha256']}, {row['known'] or 'not a digest we know'}")
         else:
-            print(f"  not here  fetch with `stance weights fetch {row['network']}`")
+            cure = f"fetch with `stance weights fetch {row['network']}`" if row["address"] else "install Stance again"
+            print(f"  not here  {cure}")
         print(f"  source    {row['source']}")
         print(f"  licence   {row['licence']}")
     return 0
