@@ -48,6 +48,7 @@ def display(tmp_path, worlds):
     worlds.need("/usr/bin/Xvfb", "xvfb")
     reader, writer = os.pipe()
     command = [shutil.which("Xvfb"), "-displayfd", str(writer), "-screen", "0", "800x600x24", "-fbdir", str(tmp_path)]
+    command += ["-noreset"]  # else it starts afresh, with another screen file, whenever its last client leaves
     server = subprocess.Popen(command, pass_fds=[writer], stderr=subprocess.DEVNULL)
     os.close(writer)
     with os.fdopen(reader) as pipe:
