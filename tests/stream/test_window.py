@@ -126,26 +126,35 @@ def send(display, event):
 
 def test_shows_the_picture_and_hears_the_user(display, tmp_path, worlds):
     name, memory = display
-    child = show(name)
 
     def colours():
         seen = screen(memory)
         cv2.imwrite(str(tmp_path / "screen.png"), seen)
         return (seen == (250, 10, 10)).all(axis=2), (seen == (10, 10, 250)).all(axis=2)
 
-    try:
-        assert child.stdout.readline() == "shown\n", child.stderr.read()
+    def painted():
         # as large as the picture, nothing around it
-        assert worlds.wait_until(lambda: all(colour.sum() == 240 * 160 for colour in colours()))
-        blue, red = colours()
-        assert np.flatnonzero(blue.any(axis=0)).max() < np.flatnonzero(red.any(axis=0)).min()
-        send(name, "close")
-        assert child.stdout.readline() == "stopped\n", child.stderr.read()
-        assert child.wait(10) == 0
-        assert child.stderr.read() == ""
-    finally:
-        child.kill()
-        child.communicate()
+        return all(colour.sum() == 240 * 160 for colour in colours())
+
+    # On an X server without a window manager OpenCV's Qt never paints the first window of one process in ten or so
+    # (bare namedWindow, resizeWindow and imshow calls alike: 3 of 20 starts), though that window hears its keys. Hence the attempts.
+    for _ in range(5):
+        child = show(name)
+        try:
+            assert child.stdout.readline() == "shown\n", child.stderr.read()
+            if not worlds.wait_until(painted, 2):
+                continue
+            blue, red = colours()
+            assert np.flatnonzero(blue.any(axis=0)).max() < np.flatnonzero(red.any(axis=0)).min()
+            send(name, "close")
+            assert child.stdout.readline() == "stopped\n", child.stderr.read()
+            assert child.wait(10) == 0
+            assert child.stderr.read() == ""
+            return
+        finally:
+            child.kill()
+            child.communicate()
+    pytest.fail("the picture was never shown")
 
 
 @pytest.mark.parametrize("key", ["q", "Escape"])
