@@ -137,7 +137,7 @@ def test_shows_the_picture_and_hears_the_user(display, tmp_path, worlds):
         return all(colour.sum() == 240 * 160 for colour in colours())
 
     # On an X server without a window manager OpenCV's Qt never paints the first window of one process in ten or so
-    # (bare namedWindow, resizeWindow and imshow calls alike: 3 of 20 starts), though that window hears its keys. Hence the attempts.
+    # (bare namedWindow, resizeWindow and imshow calls alike: 3 of 20 starts), though it hears its keys.
     for _ in range(5):
         child = show(name)
         try:
