@@ -84,8 +84,10 @@ def test_on_the_device_it_is_the_same_picture(height: int, width: int) -> None:
     on_device = box.draw_on_device(torch.from_numpy(picture))
     assert on_device.shape == (3, *box.shape)
     difference = np.abs(on_device.numpy().transpose(1, 2, 0) - drawn(picture, box))
-    # OpenCV's bilinear works with 11-bit fractions and rounds; ours is in float32 and rounded.
+    # OpenCV's bilinear works with 11-bit fractions and cuts its intermediate sums, so an eighth of its values is one
+    # lower than ours, which is float32 and rounded once.
     assert difference.max() <= 1
+    assert difference.mean() < 0.2
 
 
 @pytest.mark.parametrize(("height", "width"), [(720, 1280), (75, 111), (1, 1), (8000, 10), (10, 8000)])

@@ -14,7 +14,7 @@ from tests.worlds import person, poses
 @pytest.fixture
 def three() -> Poses:
     """A small sure person, a large unsure one, a large sure one."""
-    return poses(person(100, 50, 60), person(300, 50, 300), person(600, 50, 300), scores=(0.9, 0.5, 0.8))
+    return poses(person(100, 50, 60), person(300, 50, 310), person(600, 50, 300), scores=(0.9, 0.5, 0.8))
 
 
 def test_float32_and_read_only(three: Poses) -> None:

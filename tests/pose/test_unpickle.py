@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 import torch
 
+from pose import unpickle
 from pose.checkpoint import read_checkpoint
 from pose.errors import WeightsError
 from pose.network import YoloPose
@@ -131,12 +132,18 @@ def test_a_bare_pickle_is_refused_too(tmp_path: Path) -> None:
 
 def test_a_file_cannot_alter_what_the_next_file_meets(tmp_path: Path) -> None:
     """BUILD on an allowed global would set attributes of an object that belongs to us."""
-    for name in (b"collections\nOrderedDict", b"torch._utils\n_rebuild_parameter", b"numpy\nndarray"):
+    for name in (
+        b"collections\nOrderedDict",
+        b"torch._utils\n_rebuild_parameter",
+        b"torch._utils\n_rebuild_tensor_v2",
+        b"numpy\nndarray",
+    ):
         data = b"\x80\x02c" + name + b"\n(N}X\x05\x00\x00\x00spoil\x88stb."
         with contextlib.suppress(WeightsError):
             load_pickled(raw_zip(tmp_path / "evil.pt", data))
     torch.save(OrderedDict(harmless_state()), tmp_path / "good.pt")
-    assert not hasattr(OrderedDict, "spoil")
+    ours = [*vars(unpickle).values(), *unpickle.REBUILD.values()]
+    assert not any(hasattr(thing, "spoil") for thing in ours)
     loaded = load_pickled(tmp_path / "good.pt")
     assert {name: type(value) for name, value in loaded.items()} == dict.fromkeys(harmless_state(), StoredTensor)
 
