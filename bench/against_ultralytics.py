@@ -109,7 +109,7 @@ def main() -> int:
     parser.add_argument("--mode", choices=("track", "predict"), default="track", help="of the peer")
     parser.add_argument("--frames", type=int, default=120, help="of the clip, from its start (120)")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--budget", type=float, default=100, metavar="SECONDS", help="no new repeat after this (100)")
+    parser.add_argument("--budget", type=float, default=90, metavar="SECONDS", help="no new repeat after this (90)")
     parser.add_argument("--cores", type=int, help="cores, and threads of the network, of every side (all)")
     parser.add_argument("--batch-size", type=int, help="of both (what Stance takes by itself)")
     parser.add_argument("--image-size", type=int, default=416, help="longest side of the network's input")
@@ -132,11 +132,11 @@ def main() -> int:
             if len(sides) == 1:
                 print("Skipped: the peer does not run in that environment (see above).")
                 return 0
+            deadline = time.monotonic() + args.budget
             for side in sides.values():  # warm-up
                 side.run(args.frames)
-            deadline = time.monotonic() + args.budget
             for repeat in range(args.repeats):
-                if repeat >= 2 and time.monotonic() > deadline:
+                if repeat >= 1 and time.monotonic() > deadline:
                     break
                 for side in sides.values():
                     side.passes.append(side.run(args.frames))
