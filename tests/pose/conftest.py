@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -50,8 +51,10 @@ def small_tiny() -> YoloPose:
 
 @pytest.fixture
 def cuda() -> torch.device:
-    """A GPU; the test is skipped where there is none."""
+    """A GPU; without one the test is skipped, and fails where one is promised (`STANCE_EXPECT_GPU=1`)."""
     if not torch.cuda.is_available():
+        if os.environ.get("STANCE_EXPECT_GPU") == "1":
+            pytest.fail("STANCE_EXPECT_GPU promises a CUDA GPU, and PyTorch finds none")
         pytest.skip("needs a CUDA GPU, and PyTorch finds none")
     torch.backends.cudnn.allow_tf32 = False
     return torch.device("cuda:0")
