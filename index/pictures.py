@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from index.errors import FolderError, FolderMissing
 from pose.errors import PictureError
 
-__all__ = ["Folder", "LabelledPicture", "decode_picture", "find_pictures", "printable"]
+__all__ = ["Folder", "LabelledPicture", "decode_picture", "find_pictures", "is_picture", "printable"]
 
 # What OpenCV reads, and two that people have on their telephones and expect to be read, so that they are named when
 # they are not.
@@ -80,13 +80,13 @@ def find_pictures(folder: str | Path) -> Folder:
     pictures: list[LabelledPicture] = []
     classes: list[str] = []
     others: list[Path] = []
-    outside = [entry for entry in entries if not entry.is_dir() and _is_picture(entry)]
+    outside = [entry for entry in entries if not entry.is_dir() and is_picture(entry)]
     for entry in entries:
         if entry.is_dir():
             label = _label(entry.name)
             classes.append(label)
             for path in _files(entry):
-                if _is_picture(path):
+                if is_picture(path):
                     pictures.append(LabelledPicture(path, label))
                 else:
                     others.append(path)
@@ -156,7 +156,8 @@ def _walk(folder: Path) -> Iterator[Path]:
                 yield path
 
 
-def _is_picture(path: Path) -> bool:
+def is_picture(path: Path) -> bool:
+    """Whether a file's name or its first bytes say that it is a picture. OpenCV may still fail to read it."""
     if not path.is_file():
         return False
     if path.suffix.lower() in _SUFFIXES:

@@ -46,7 +46,7 @@ class FileSource:
         self,
         file: str | Path,
         *,
-        open_timeout_seconds: float = 10.0,
+        open_timeout_seconds: float = 5.0,
         read_timeout_seconds: float = 5.0,
     ) -> None:
         self.name = display_name(file) if is_address(str(file)) else printable(file)

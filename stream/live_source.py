@@ -98,7 +98,7 @@ class LiveSource:
         self,
         address: str | int,
         *,
-        open_timeout_seconds: float = 10.0,
+        open_timeout_seconds: float = 5.0,
         read_timeout_seconds: float = 5.0,
         retry_min_seconds: float = 0.5,
         retry_max_seconds: float = 15.0,

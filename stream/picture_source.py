@@ -11,26 +11,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from index.pictures import decode_picture, printable
+from index.pictures import decode_picture, is_picture, printable
 from pose.errors import PictureError
 from stream.errors import SourceError
 from stream.frame import Frame
 from stream.sources import SourceInfo
 
-__all__ = ["PictureSource", "is_picture"]
+__all__ = ["PictureSource"]
 
 log = logging.getLogger(__name__)
-
-SUFFIXES: Final = frozenset(
-    (".avif", ".bmp", ".dib", ".exr", ".gif", ".hdr", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg",
-     ".jxl", ".pam", ".pbm", ".pfm", ".pgm", ".pic", ".png", ".pnm", ".ppm", ".pxm", ".ras", ".sr", ".tif", ".tiff",
-     ".webp")
-)  # fmt: skip
-
-
-def is_picture(path: Path) -> bool:
-    """Whether a file's name says that it is a picture. OpenCV may still fail to read it, and then says so."""
-    return path.suffix.lower() in SUFFIXES
 
 
 class PictureSource:

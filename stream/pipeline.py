@@ -79,7 +79,7 @@ class Tally:
 
 
 def scenes(
-    source: Source | str | int | Path,
+    source: Handoff | Source | str | int | Path,
     estimator: PoseEstimator | None = None,
     index: PostureIndex | None = None,
     settings: Settings | None = None,
@@ -96,7 +96,8 @@ def scenes(
             print(scene.frame.media_seconds, [person.posture for person in scene.people])
 
     Args:
-        source: an open source, or what `open_source` takes.
+        source: what `open_source` takes; or an open source, which is closed at the end; or a hand-off that is already
+            reading, so that a camera does not wait while the network loads.
         estimator: None for one as the settings want it.
         index: None for the database the settings name, or the starter database where that does not exist.
         settings: None for the defaults.
@@ -113,20 +114,26 @@ def scenes(
     if index is None:
         index = open_index(settings)
         warn_of_other_weights(index, estimator)
-    if not isinstance(source, Source):
-        source = open_from_settings(source, settings)
-    batch_size = 1 if source.live else estimator.batch_size
     timed = stage or nullcontext
-    recogniser = Recogniser(estimator, index, settings, stills=source.still, stage=timed)
-    with Handoff(source, capacity=READ_AHEAD * batch_size, stage=timed) as frames:
+    with ExitStack() as stack:
+        if isinstance(source, Handoff):
+            frames = source
+        else:
+            if not isinstance(source, Source):
+                source = open_from_settings(source, settings)
+            frames = stack.enter_context(Handoff(source, capacity=READ_AHEAD * estimator.batch_size, stage=timed))
+        live = frames.source.live
+        batch_size = 1 if live else estimator.batch_size
+        recogniser = Recogniser(estimator, index, settings, stills=frames.source.still, stage=timed)
+        dropped_before = frames.dropped  # while the network was loading
         while not frames.ended:
             batch = frames.take(batch_size, timeout_seconds=None if idle is None else IDLE_SECONDS)
             if not batch and idle is not None:
                 idle()
             for scene in recogniser(batch) if batch else ():
                 if tally is not None:
-                    tally.dropped = frames.dropped
-                    tally.count(scene, live=source.live)
+                    tally.dropped = frames.dropped - dropped_before
+                    tally.count(scene, live=live)
                 yield scene
 
 

@@ -7,7 +7,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -52,6 +52,7 @@ def register(subparsers: Any) -> None:
 
 def _run(args: argparse.Namespace, settings: Settings) -> int:
     from stream.assembly import make_estimator, open_from_settings, open_index, warn_of_other_weights
+    from stream.handoff import Handoff
     from stream.overlay import Overlay
     from stream.pipeline import Tally, scenes, write
     from stream.profile import Profile
@@ -60,17 +61,20 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
     profile = Profile()
     stage: Stage = profile.stage if args.profile else nullcontext
     tally, stop = Tally(), threading.Event()
-    with open_from_settings(args.source, settings) as source:
+    with open_from_settings(args.source, settings) as source, ExitStack() as stack:
         # Cheap faults first: nobody should wait for a network to hear of a missing file.
         outputs = _outputs(args, source)
+        frames: Source | Handoff = source
+        if source.live:  # read from now on, or the first pictures would be as old as the network takes to load
+            frames = stack.enter_context(Handoff(source, stage=stage))
         index = open_index(settings, args.index)
         estimator = make_estimator(settings, stage)
         warn_of_other_weights(index, estimator)
         estimator.warm_up(source.info.height, source.info.width)
         profile.clear()
-        sinks, idle = _sinks(outputs, settings, source, stop, stage)
+        sinks, idle = _sinks(outputs, settings, source, stop, stage, stack)
         overlay = Overlay(settings.overlay, settings.pose.keypoint_threshold)
-        found = scenes(source, estimator, index, settings, stage=stage, tally=tally, idle=idle)
+        found = scenes(frames, estimator, index, settings, stage=stage, tally=tally, idle=idle)
         try:
             with (
                 Status(source, tally, quiet=args.quiet) as status,
@@ -105,7 +109,15 @@ class _Outputs:
 
 
 def _outputs(args: argparse.Namespace, source: Source) -> _Outputs:
+    """Where the results go, checked without creating anything."""
+    from stream.sinks import check_output
+
     if args.out or args.jsonl or args.show:
+        folder = source.still and source.info.frame_count != 1
+        if args.out and not folder:
+            check_output(args.out, inputs=[source.path])
+        if args.jsonl and args.jsonl != STDOUT:
+            check_output(args.jsonl, inputs=[source.path])
         return _Outputs(Path(args.out) if args.out else None, args.jsonl, args.show)
     if source.live:
         return _Outputs(None, None, _display_present())
@@ -127,25 +139,30 @@ def _display_present() -> bool:
 
 
 def _sinks(
-    outputs: _Outputs, settings: Settings, source: Source, stop: threading.Event, stage: Stage
+    outputs: _Outputs, settings: Settings, source: Source, stop: threading.Event, stage: Stage, stack: ExitStack
 ) -> tuple[list[Sink], Callable[[], None] | None]:
-    """The sinks, and what to call while no frames come."""
+    """The sinks, and what to call while no frames come. `stack` closes them if the run never begins."""
     from stream.json_lines import JsonLinesSink
     from stream.sinks import BackgroundSink
 
     sinks: list[Sink] = []
     idle = None
+
+    def add(sink: Sink) -> None:
+        stack.callback(sink.close)
+        sinks.append(sink)
+
     if outputs.show:
         from stream.window import WindowSink
 
         window = WindowSink(f"Stance: {source.name}", stop)
         idle = window.idle
-        sinks.append(window)
+        add(window)
     if outputs.jsonl is not None:
-        sinks.append(_Timed(JsonLinesSink(outputs.jsonl, source), stage))
+        add(_Timed(JsonLinesSink(outputs.jsonl, source), stage))
     if outputs.out is not None:
         # Drawing and encoding go on beside the network. A camera's recording may miss a frame, a file's never.
-        sinks.append(
+        add(
             BackgroundSink(
                 _Timed(_picture_sink(outputs.out, settings, source), stage, draws=True),
                 when_full="drop" if source.live else "wait",

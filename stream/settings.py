@@ -59,8 +59,8 @@ class SourceSettings(_Section):
     """Reading cameras."""
 
     open_timeout_seconds: Seconds = 5.0
-    read_timeout_seconds: Seconds = 1.5
-    retry_max_seconds: Seconds = 30.0
+    read_timeout_seconds: Seconds = 5.0
+    retry_max_seconds: Seconds = 15.0
 
 
 class TrackingSettings(_Section):

@@ -78,7 +78,7 @@ class Source(Protocol):
 def open_source(
     source: str | int | Path,
     *,
-    open_timeout_seconds: float = 10.0,
+    open_timeout_seconds: float = 5.0,
     read_timeout_seconds: float = 5.0,
     retry_min_seconds: float = 0.5,
     retry_max_seconds: float = 15.0,
@@ -138,7 +138,8 @@ def open_source(
         raise SourceError(f"{name} cannot be read ({getattr(error, 'strerror', None) or error}).") from error
     if stat.S_ISCHR(mode):  # /dev/video0
         return live(str(path))
-    from stream.picture_source import PictureSource, is_picture
+    from index.pictures import is_picture
+    from stream.picture_source import PictureSource
 
     if stat.S_ISDIR(mode) or is_picture(path):
         return PictureSource(path)
