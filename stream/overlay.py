@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from typing import Final
 
 import cv2
@@ -13,7 +14,7 @@ from pose.keypoints import LIMBS, Keypoint
 from stream.scene import Person, Scene
 from stream.settings import OverlaySettings
 
-__all__ = ["Overlay", "colour_of"]
+__all__ = ["Overlay"]
 
 Colour = tuple[int, int, int]
 
@@ -42,22 +43,30 @@ _LIMB_COLOURS: Final = tuple((int(a), int(b), _side(a, b)) for a, b in LIMBS)
 _POINT_COLOURS: Final = tuple(_side(point, point) for point in Keypoint)
 
 
-def colour_of(posture: str | None) -> Colour:
-    """The colour of a posture, BGR: the same name has the same colour in every run."""
-    return UNKNOWN if posture is None else PALETTE[zlib.crc32(posture.encode()) % len(PALETTE)]
-
-
 class Overlay:
     """Draws boxes, skeletons and labels. Sizes follow the picture, so 480p and 4K read alike.
 
     Args:
         settings: what to draw.
         keypoint_threshold: keypoints below this score are left out, 0–1.
+        classes: the postures there are; each gets a colour of its own while there are no more than twelve.
     """
 
-    def __init__(self, settings: OverlaySettings | None = None, keypoint_threshold: float = 0.5):
+    def __init__(
+        self,
+        settings: OverlaySettings | None = None,
+        keypoint_threshold: float = 0.5,
+        classes: Sequence[str] = (),
+    ):
         self.settings = settings or OverlaySettings()
         self.keypoint_threshold = keypoint_threshold
+        self._colours = {name: PALETTE[place % len(PALETTE)] for place, name in enumerate(sorted(classes))}
+
+    def colour_of(self, posture: str | None) -> Colour:
+        """The colour of a posture, BGR; grey for unknown. The same in every run with the same postures."""
+        if posture is None:
+            return UNKNOWN
+        return self._colours.get(posture) or PALETTE[zlib.crc32(posture.encode()) % len(PALETTE)]
 
     def __call__(self, scene: Scene) -> NDArray[np.uint8]:
         """A new picture, uint8 `[H, W, 3]` BGR; the frame stays as it is."""
@@ -73,7 +82,7 @@ class Overlay:
         if self.settings.boxes:
             for person in scene.people:
                 x1, y1, x2, y2 = (round(float(edge)) for edge in scene.poses.boxes[person.row])
-                cv2.rectangle(picture, (x1, y1), (x2, y2), colour_of(person.posture), max(round(unit), 1))
+                cv2.rectangle(picture, (x1, y1), (x2, y2), self.colour_of(person.posture), max(round(unit), 1))
         if self.settings.labels:
             taken: list[tuple[int, int, int, int]] = []
             # After all boxes, so that nobody's box covers a label; from the top, so that labels step downwards only.
@@ -118,5 +127,5 @@ class Overlay:
             if x < tx + tw and tx < x + w and y < ty + th and ty < y + h:
                 y = min(ty + th, max(height - h, 0))
         taken.append((x, y, w, h))
-        cv2.rectangle(picture, (x, y), (x + w, y + h), colour_of(person.posture), cv2.FILLED)
+        cv2.rectangle(picture, (x, y), (x + w, y + h), self.colour_of(person.posture), cv2.FILLED)
         cv2.putText(picture, text, (x + pad, y + h - pad - round(size * 0.25)), INK, _FONT, size, 500)

@@ -73,7 +73,7 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
         estimator.warm_up(source.info.height, source.info.width)
         profile.clear()
         sinks, idle = _sinks(outputs, settings, source, stop, stage, stack)
-        overlay = Overlay(settings.overlay, settings.pose.keypoint_threshold)
+        overlay = Overlay(settings.overlay, settings.pose.keypoint_threshold, index.classes)
         found = scenes(frames, estimator, index, settings, stage=stage, tally=tally, idle=idle)
         try:
             with (

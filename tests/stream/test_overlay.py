@@ -6,7 +6,7 @@ import pytest
 
 from index.verdict import Unknown, Verdict
 from stream.frame import Frame
-from stream.overlay import LEFT, RIGHT, Overlay, colour_of
+from stream.overlay import LEFT, RIGHT, Overlay
 from stream.scene import Person, Scene
 from stream.settings import OverlaySettings
 from tests.worlds import person, poses
@@ -99,9 +99,12 @@ def test_labels_may_be_in_any_script():
     assert len(set(pictures)) == 5
 
 
-def test_a_posture_keeps_its_colour():
-    assert colour_of("sitting") == colour_of("sitting")
-    assert colour_of(None) not in {colour_of(name) for name in ("sitting", "standing", "lying", "running")}
+def test_every_posture_has_a_colour_of_its_own():
+    names = [f"posture {n}" for n in range(12)]
+    overlay = Overlay(classes=names)
+    assert len({overlay.colour_of(name) for name in names} | {overlay.colour_of(None)}) == 13
+    assert Overlay(classes=names[::-1]).colour_of("posture 7") == overlay.colour_of("posture 7")
+    assert Overlay().colour_of("never heard of") == Overlay().colour_of("never heard of")
 
 
 def test_without_the_picture_nothing_of_it_is_left():
