@@ -43,7 +43,7 @@ class PoseEstimator:
         estimator = PoseEstimator()
         poses, = estimator([cv2.imread("picture.jpg")])
 
-    Not thread-safe; use one per thread.
+    A call changes nothing, so several threads may call at once.
 
     Args:
         weights: a weights file; None finds the file of `network` (see `pose.weights`).

@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pose.poses import Poses
 from stream.assembly import make_estimator, open_from_settings, open_index, warn_of_other_weights
+from stream.frame import Frame
 from stream.handoff import Handoff
+from stream.pool import EstimatorPool
 from stream.recogniser import Recogniser
 from stream.scene import Scene
 from stream.settings import Settings
@@ -126,15 +129,39 @@ def scenes(
         batch_size = 1 if live else estimator.batch_size
         recogniser = Recogniser(estimator, index, settings, stills=frames.source.still, stage=timed)
         dropped_before = frames.dropped  # while the network was loading
-        while not frames.ended:
-            batch = frames.take(batch_size, timeout_seconds=None if idle is None else IDLE_SECONDS)
-            if not batch and idle is not None:
-                idle()
-            for scene in recogniser(batch) if batch else ():
+
+        def take() -> list[Frame]:
+            while not frames.ended:
+                if batch := frames.take(batch_size, timeout_seconds=None if idle is None else IDLE_SECONDS):
+                    return batch
+                if idle is not None:
+                    idle()
+            return []
+
+        for batch, people in _found(stack, estimator, recogniser, take, live=live):
+            for scene in recogniser.understand(batch, people):
                 if tally is not None:
                     tally.dropped = frames.dropped - dropped_before
                     tally.count(scene, live=live)
                 yield scene
+
+
+def _found(
+    stack: ExitStack,
+    estimator: PoseEstimator,
+    recogniser: Recogniser,
+    take: Callable[[], list[Frame]],
+    *,
+    live: bool,
+) -> Iterator[tuple[list[Frame], list[Poses]]]:
+    """Batches and the people in them: of a camera one after the other, of a recording several at once."""
+    if not live:
+        pool = stack.enter_context(EstimatorPool(estimator))
+        yield from pool.in_order(take, recogniser.find)
+        return
+    # A live frame is never held back until the next one comes.
+    while batch := take():
+        yield batch, recogniser.find(batch)
 
 
 def write(

@@ -62,7 +62,14 @@ class Recogniser:
 
     def __call__(self, frames: Sequence[Frame]) -> list[Scene]:
         """One scene per frame, in order. Frames of one source come in the order they were taken."""
-        everybody = self.estimator([frame.bgr for frame in frames])
+        return self.understand(frames, self.find(frames))
+
+    def find(self, frames: Sequence[Frame]) -> list[Poses]:
+        """The first half: the people in every frame. Nothing is remembered, so it may run ahead on another thread."""
+        return self.estimator([frame.bgr for frame in frames])
+
+    def understand(self, frames: Sequence[Frame], everybody: Sequence[Poses]) -> list[Scene]:
+        """The second half: names, numbers and steady postures for the people that `find` found."""
         pose = self.settings.pose
         with self._stage("embed"):
             embed = self.index.embedding
