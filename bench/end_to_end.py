@@ -20,13 +20,13 @@ import os
 import statistics
 import sys
 import tempfile
+import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from bench.machine import allowed_cores, cpu_seconds, limit_cores, load, machine, show, spread, write
 
@@ -38,6 +38,7 @@ class Stages:
 
     def __init__(self) -> None:
         self._spent: dict[str, list[float]] = {}
+        self._lock = threading.Lock()
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -46,9 +47,11 @@ class Stages:
         try:
             yield
         finally:
-            spent = self._spent.setdefault(name, [0.0, 0.0])  # every stage belongs to one thread
-            spent[0] += time.perf_counter() - wall
-            spent[1] += time.thread_time() - cpu
+            wall, cpu = time.perf_counter() - wall, time.thread_time() - cpu
+            with self._lock:  # several workers are in the network at once
+                spent = self._spent.setdefault(name, [0.0, 0.0])
+                spent[0] += wall
+                spent[1] += cpu
 
     def take(self, frames: int) -> dict[str, tuple[float, float]]:
         """Wall and CPU milliseconds per frame of every stage since the last call, in the order of `STAGES`."""
@@ -58,54 +61,6 @@ class Stages:
         return {
             name: (1e3 * spent[name][0] / frames, 1e3 * spent[name][1] / frames) for name in STAGES if name in spent
         }
-
-
-class TimedSource:
-    """A source whose reading counts as the stage `read`, whatever thread it happens on."""
-
-    def __init__(self, source: Any, stage: Callable[[str], Any]) -> None:
-        self._source = source
-        self._stage = stage
-        self.name, self.live, self.still = source.name, source.live, source.still
-        self.info, self.path = source.info, source.path
-
-    def __iter__(self) -> Iterator[Any]:
-        frames = iter(self._source)
-        while True:
-            with self._stage("read"):
-                frame = next(frames, None)
-            if frame is None:
-                return
-            yield frame
-
-    def close(self) -> None:
-        self._source.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-class TimedSink:
-    """A sink whose writing counts as the stage `write`, without the drawing it asks for."""
-
-    def __init__(self, sink: Any, stage: Callable[[str], Any], *, draws: bool = False) -> None:
-        self._sink = sink
-        self._stage = stage
-        self._draws = draws
-
-    def write(self, scene: Any, drawing: Any) -> None:
-        if self._draws:
-            _ = drawing.bgr
-        with self._stage("write"):
-            self._sink.write(scene, drawing)
-
-    def close(self) -> None:
-        self._sink.close()
 
 
 class Variants:
@@ -178,11 +133,12 @@ class Variants:
         from stream.json_lines import JsonLinesSink
         from stream.overlay import Overlay
         from stream.pipeline import scenes, write
+        from stream.profile import TimedSink
         from stream.sinks import BackgroundSink
         from stream.video_writer import VideoSink
 
         stage, settings = self.profile.stage, self.settings
-        source = TimedSource(open_from_settings(self.clip, settings), stage)
+        source = open_from_settings(self.clip, settings)
         sinks: list[Any] = [TimedSink(JsonLinesSink(self.scratch / "out.jsonl", source), stage)]
         if video:
             out = VideoSink(self.scratch / "out.mp4", source, crf=settings.output.video_crf)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-__all__ = ["STAGES", "Profile"]
+if TYPE_CHECKING:
+    from stream.scene import Scene
+    from stream.sinks import Drawing, Sink
+
+__all__ = ["STAGES", "Profile", "TimedSink"]
 
 STAGES: Final = ("read", "pre-process", "network", "nms", "embed", "search", "track", "draw", "write")
 
@@ -50,3 +54,29 @@ class Profile:
         lines = [f"{'stage':<12}{'ms/frame':>10}{'slowest call ms':>18}"]
         lines += [f"{name:<12}{value:>10.2f}{1e3 * max(self._seconds[name]):>18.1f}" for name, value in rows.items()]
         return "\n".join(lines)
+
+
+class TimedSink:
+    """A sink whose writing counts as the stage `write`, without the drawing it asks for.
+
+    Args:
+        sink: what is timed.
+        stage: called with the stage's name, gives a context in which it runs.
+        draws: whether the sink shows the drawn picture.
+    """
+
+    def __init__(self, sink: Sink, stage: Callable[[str], AbstractContextManager[object]], *, draws: bool = False):
+        self._sink = sink
+        self._stage = stage
+        self._draws = draws
+
+    def write(self, scene: Scene, drawing: Drawing) -> None:
+        """Write one scene."""
+        if self._draws:
+            _ = drawing.bgr
+        with self._stage("write"):
+            self._sink.write(scene, drawing)
+
+    def close(self) -> None:
+        """Close the sink."""
+        self._sink.close()

@@ -16,8 +16,7 @@ from stream.errors import SinkError
 from stream.settings import Settings
 
 if TYPE_CHECKING:
-    from stream.scene import Scene
-    from stream.sinks import Drawing, Sink
+    from stream.sinks import Sink
     from stream.sources import Source
 
 __all__ = ["register"]
@@ -143,6 +142,7 @@ def _sinks(
 ) -> tuple[list[Sink], Callable[[], None] | None]:
     """The sinks, and what to call while no frames come. `stack` closes them if the run never begins."""
     from stream.json_lines import JsonLinesSink
+    from stream.profile import TimedSink
     from stream.sinks import BackgroundSink
 
     sinks: list[Sink] = []
@@ -159,12 +159,12 @@ def _sinks(
         idle = window.idle
         add(window)
     if outputs.jsonl is not None:
-        add(_Timed(JsonLinesSink(outputs.jsonl, source), stage))
+        add(TimedSink(JsonLinesSink(outputs.jsonl, source), stage))
     if outputs.out is not None:
         # Drawing and encoding go on beside the network. A camera's recording may miss a frame, a file's never.
         add(
             BackgroundSink(
-                _Timed(_picture_sink(outputs.out, settings, source), stage, draws=True),
+                TimedSink(_picture_sink(outputs.out, settings, source), stage, draws=True),
                 when_full="drop" if source.live else "wait",
             )
         )
@@ -179,21 +179,3 @@ def _picture_sink(path: Path, settings: Settings, source: Source) -> Sink:
     from stream.video_writer import VideoSink
 
     return VideoSink(path, source, crf=settings.output.video_crf)
-
-
-class _Timed:
-    """A sink whose writing counts as the stage `write`, without the drawing it asks for."""
-
-    def __init__(self, sink: Sink, stage: Stage, *, draws: bool = False):
-        self._sink = sink
-        self._stage = stage
-        self._draws = draws
-
-    def write(self, scene: Scene, drawing: Drawing) -> None:
-        if self._draws:
-            _ = drawing.bgr
-        with self._stage("write"):
-            self._sink.write(scene, drawing)
-
-    def close(self) -> None:
-        self._sink.close()
