@@ -25,6 +25,7 @@ from index.pictures import LabelledPicture, decode_picture, find_pictures, print
 from index.posture_index import Outcome, PostureIndex
 from index.report import BuildReport, ClassReport, Skip
 from pose.errors import PictureError
+from pose.pool import EstimatorPool
 from pose.poses import Poses
 
 __all__ = ["Estimator", "add_folder", "build_index"]
@@ -44,6 +45,8 @@ class Estimator(Protocol):
     def weights_digest(self) -> str: ...
     @property
     def batch_size(self) -> int: ...
+    @property
+    def concurrency(self) -> int: ...
     def __call__(self, frames: Sequence[NDArray[np.uint8]], /) -> list[Poses]: ...
 
 
@@ -171,13 +174,17 @@ def add_folder(
             rows_saved, replace = index.rows, False
         saved = clock()
 
+    def find(batch: list[_Read]) -> list[Poses]:
+        return estimator([_bgr(read) for read in batch])
+
     size = max(1, estimator.batch_size)
     bar = tqdm(total=len(found.pictures), unit="picture", disable=not progress, dynamic_ncols=True)
-    reads = _read_ahead(found.pictures, index, people, size)
-    with held_interrupt() as interrupt:
+    reads = _read_ahead(found.pictures, index, people, size * estimator.concurrency)
+    batches = _batches(reads, size, lambda read: _settle(read, by_label, bar))
+    with held_interrupt() as interrupt, EstimatorPool(estimator.concurrency) as pool:
         try:
-            for batch in _batches(reads, size, lambda read: _settle(read, by_label, bar)):
-                for read, poses in zip(batch, estimator([_bgr(read) for read in batch]), strict=True):
+            for batch, everybody in pool.in_order(lambda: next(batches, []), find):
+                for read, poses in zip(batch, everybody, strict=True):
                     entry = by_label[read.picture.label]
                     _add_picture(index, entry, read, poses, people, min_keypoints, keypoint_threshold)
                 bar.update(len(batch))

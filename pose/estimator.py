@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 Stage = Callable[[str], AbstractContextManager[object]]
 
+MAX_CONCURRENCY = 8  # every batch in the network holds its pictures
 LARGE_SIZE = 640
 SMALL_SIZE = 416
 
@@ -115,6 +116,11 @@ class PoseEstimator:
         log.info(
             "%s from %s on %s in %s at %d px", self.network, self.weights, self.device, self.precision, self.image_size
         )
+
+    @property
+    def concurrency(self) -> int:
+        """How many calls at once use the device best (see `pose.pool`): one on a GPU, one per thread on a CPU."""
+        return 1 if self.device.type == "cuda" else min(torch.get_num_threads(), MAX_CONCURRENCY)
 
     @property
     def precision(self) -> str:

@@ -186,6 +186,10 @@ class _LazyEstimator:
     def batch_size(self) -> int:
         return self._loaded().batch_size
 
+    @property
+    def concurrency(self) -> int:
+        return self._loaded().concurrency
+
     def __call__(self, frames: Any, /) -> Any:
         return self._loaded()(frames)
 

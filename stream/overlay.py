@@ -31,6 +31,7 @@ PALETTE: Final[tuple[Colour, ...]] = (
     (200, 255, 130), (130, 150, 255), (255, 235, 120), (140, 230, 200), (230, 170, 170), (170, 210, 250),
 )  # fmt: skip
 
+WEIGHT: Final = 500
 _FONT: Final = cv2.FontFace("sans")  # knows every script, so labels may be in any language
 
 
@@ -119,7 +120,7 @@ class Overlay:
         text = self.text(person)
         size, pad = max(round(12 * unit), 10), max(round(2 * unit), 2)
         height, width = picture.shape[:2]
-        _, _, text_width, _ = cv2.getTextSize((0, 0), text, (0, 0), _FONT, size)
+        _, _, text_width, _ = cv2.getTextSize((0, 0), text, (0, 0), _FONT, size, WEIGHT)
         w, h = text_width + 2 * pad, round(size * 1.25) + 2 * pad
         x = min(max(round(float(box[0])), 0), max(width - w, 0))
         y = min(max(round(float(box[1])) - h, 0), max(height - h, 0))
@@ -128,4 +129,4 @@ class Overlay:
                 y = min(ty + th, max(height - h, 0))
         taken.append((x, y, w, h))
         cv2.rectangle(picture, (x, y), (x + w, y + h), self.colour_of(person.posture), cv2.FILLED)
-        cv2.putText(picture, text, (x + pad, y + h - pad - round(size * 0.25)), INK, _FONT, size, 500)
+        cv2.putText(picture, text, (x + pad, y + h - pad - round(size * 0.25)), INK, _FONT, size, WEIGHT)

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pose.pool import EstimatorPool
 from pose.poses import Poses
 from stream.assembly import make_estimator, open_from_settings, open_index, warn_of_other_weights
 from stream.frame import Frame
 from stream.handoff import Handoff
-from stream.pool import EstimatorPool
 from stream.recogniser import Recogniser
 from stream.scene import Scene
 from stream.settings import Settings
@@ -156,7 +156,7 @@ def _found(
 ) -> Iterator[tuple[list[Frame], list[Poses]]]:
     """Batches and the people in them: of a camera one after the other, of a recording several at once."""
     if not live:
-        pool = stack.enter_context(EstimatorPool(estimator))
+        pool = stack.enter_context(EstimatorPool(estimator.concurrency))
         yield from pool.in_order(take, recogniser.find)
         return
     # A live frame is never held back until the next one comes.

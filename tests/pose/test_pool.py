@@ -6,15 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from pose import PoseEstimator
-from stream.errors import SourceError
-from stream.pool import EstimatorPool
-
-
-class Device:
-    """What the pool asks of an estimator."""
-
-    device = torch.device("cpu")
+from pose import PoseEstimator, StanceError
+from pose.pool import EstimatorPool
 
 
 @pytest.fixture(autouse=True)
@@ -48,16 +41,16 @@ def test_results_come_in_the_order_of_the_batches_however_long_each_takes():
         turn[n].set()
         return n * n
 
-    with EstimatorPool(Device()) as pool:
+    with EstimatorPool(4) as pool:
         found = list(pool.in_order(batches(8), find))
     assert found == [([n], n * n) for n in range(8)]
 
 
 def test_an_error_of_the_source_comes_after_what_it_gave():
-    with EstimatorPool(Device()) as pool:
-        results = pool.in_order(batches(3, SourceError("cut short")), len)
+    with EstimatorPool(4) as pool:
+        results = pool.in_order(batches(3, StanceError("cut short")), len)
         assert [next(results) for _ in range(3)] == [([n], 1) for n in range(3)]
-        with pytest.raises(SourceError, match="cut short"):
+        with pytest.raises(StanceError, match="cut short"):
             next(results)
 
 
@@ -67,7 +60,7 @@ def test_an_error_of_the_network_comes_in_its_batch_s_place():
             raise RuntimeError("batch 2")
         return batch
 
-    with EstimatorPool(Device()) as pool:
+    with EstimatorPool(4) as pool:
         results = pool.in_order(batches(9), find)
         assert [next(results)[0] for _ in range(2)] == [[0], [1]]
         with pytest.raises(RuntimeError, match="batch 2"):
@@ -75,13 +68,13 @@ def test_an_error_of_the_network_comes_in_its_batch_s_place():
 
 
 def test_nothing_to_do_is_no_result():
-    with EstimatorPool(Device()) as pool:
+    with EstimatorPool(4) as pool:
         assert list(pool.in_order(batches(0), len)) == []
 
 
 def test_workers_share_the_threads_and_give_them_back():
     seen = []
-    with EstimatorPool(Device()) as pool:
+    with EstimatorPool(4) as pool:
         list(pool.in_order(batches(6), lambda _: seen.append(torch.get_num_threads())))
     assert set(seen) == {1}
     assert torch.get_num_threads() == 4
@@ -93,7 +86,7 @@ def test_workers_share_the_threads_and_give_them_back():
 
 
 def test_leaving_early_ends_the_workers():
-    with EstimatorPool(Device()) as pool:
+    with EstimatorPool(4) as pool:
         next(pool.in_order(batches(100), len))
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("network")]
 
@@ -107,7 +100,7 @@ def test_calls_from_several_threads_find_the_same_people():
     alone = [estimator([picture])[0] for picture in pictures]
     torch.set_num_threads(4)
     left = [[picture] for picture in pictures]
-    with EstimatorPool(estimator) as pool:
+    with EstimatorPool(estimator.concurrency) as pool:
         together = [people[0] for _, people in pool.in_order(lambda: left.pop(0) if left else [], estimator)]
     assert sum(map(len, alone)) > 0
     for one, other in zip(alone, together, strict=True):

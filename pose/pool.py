@@ -1,4 +1,4 @@
-"""`EstimatorPool`: several batches of a recording in the network at once."""
+"""`EstimatorPool`: several batches in the network at once."""
 
 from __future__ import annotations
 
@@ -6,16 +6,11 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self, TypeVar
+from typing import Self, TypeVar
 
 from pose.errors import StanceError
 
-if TYPE_CHECKING:
-    from pose.estimator import PoseEstimator
-
 __all__ = ["EstimatorPool"]
-
-MAX_WORKERS: Final = 8  # every batch in flight holds its frames
 
 Batch = TypeVar("Batch", bound=list)
 Result = TypeVar("Result")
@@ -25,24 +20,24 @@ class EstimatorPool:
     """Runs the network on worker threads, several batches at once, and gives the results in order.
 
     On a CPU each worker computes on its share of the cores, down to one. Threads that work on one batch together wait
-    for each other after every layer, and wait long whenever a decoder or an encoder holds one of their cores; threads
-    with a batch of their own do not. On a GPU there is one worker, so that it computes while Python names the people of
+    for each other after every layer, and wait long whenever a decoder, an encoder or another program holds one of their
+    cores; threads with a batch of their own do not. On a GPU there is one worker, which computes while Python deals with
     the batch before.
 
-    For recordings: it adds throughput, and batches of latency.
+    For recordings and pictures: it adds throughput, and batches of latency.
 
     Args:
-        estimator: used by all workers at once.
+        workers: how many calls run at once, `PoseEstimator.concurrency`.
     """
 
-    def __init__(self, estimator: PoseEstimator) -> None:
+    def __init__(self, workers: int) -> None:
         import torch
 
+        self._workers = workers
         self._set_threads = torch.set_num_threads
         self._threads = torch.get_num_threads()
-        self._workers = 1 if estimator.device.type == "cuda" else min(self._threads, MAX_WORKERS)
-        share = max(self._threads // self._workers, 1)
-        self._pool = ThreadPoolExecutor(self._workers, "network", self._set_threads, (share,))
+        share = max(self._threads // workers, 1)
+        self._pool = ThreadPoolExecutor(workers, "network", self._set_threads, (share,))
 
     def in_order(self, take: Callable[[], Batch], find: Callable[[Batch], Result]) -> Iterator[tuple[Batch, Result]]:
         """Every batch with its result, in the order of the batches.
