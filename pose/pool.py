@@ -21,7 +21,7 @@ class EstimatorPool:
 
     On a CPU each worker computes on its share of the cores, down to one. Threads that work on one batch together wait
     for each other after every layer, and wait long whenever a decoder, an encoder or another program holds one of their
-    cores; threads with a batch of their own do not. On a GPU there is one worker, which computes while Python deals with
+    cores; threads with a batch of their own do not. On a GPU there is one worker; it computes while Python deals with
     the batch before.
 
     For recordings and pictures: it adds throughput, and batches of latency.
