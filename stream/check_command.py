@@ -49,10 +49,11 @@ def _weights(settings: Settings) -> str:
 
 
 def _database(args: argparse.Namespace, settings: Settings) -> str:
-    from stream.assembly import database_prefix, open_index
+    from index import PostureIndex
+    from stream.assembly import database_prefix
 
-    index = open_index(settings, args.index)
     prefix = database_prefix(settings, args.index)
+    index = PostureIndex.load(prefix, device=settings.index.device)
     return f"{prefix}, {index.rows} rows, postures {', '.join(index.classes)}"
 
 
@@ -63,6 +64,7 @@ def _source_look(address: str, settings: Settings) -> Callable[[], str]:
         with open_from_settings(address, settings) as source:
             frame = next(iter(source))
             height, width = frame.bgr.shape[:2]
-            return f"{source.name}, {width}×{height}, {'live' if source.live else 'recorded'}"
+            kind = "live" if source.live else "pictures" if source.still else "a recording"
+            return f"{source.name}, {width}×{height}, {kind}"
 
     return look

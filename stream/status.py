@@ -66,8 +66,10 @@ class Status:
 
 def summary(source: Source, tally: Tally) -> str:
     """What a run did, in one or two lines."""
-    frames = "pictures" if source.still else "frames"
-    text = f"{source.name}: {tally.frames} {frames}, {tally.people} people in them, {tally.frames_per_second:.1f} per s"
+    things = ("picture" if source.still else "frame") + ("" if tally.frames == 1 else "s")
+    text = f"{source.name}: {tally.frames} {things}, {tally.people} people found in all"
+    if tally.frames > 1:
+        text += f", {tally.frames_per_second:.1f} {things} per s"
     if source.live:
         p50, p95 = 1e3 * tally.age_seconds(0.5), 1e3 * tally.age_seconds(0.95)
         text += f", {tally.dropped} dropped, age from capture to label {p50:.0f} ms (p95 {p95:.0f} ms)"

@@ -205,7 +205,7 @@ def test_ctrl_c_twice_does_not_wait(folder: Path, tmp_path: Path) -> None:
     press_ctrl_c_at(network, 2, times=2)
     with pytest.raises(KeyboardInterrupt):
         build_index(folder, network, prefix=tmp_path / "pose_index", **QUIET)
-    assert len(network.batches) <= 3  # the two, and the one that was on its way already
+    assert len(network.batches) <= 4  # of six: the two, and those that were on their way already
 
 
 def test_an_interrupted_replacement_leaves_the_old_database(
