@@ -226,10 +226,9 @@ def test_a_full_disk_is_one_sentence(tmp_path):
 
 
 def test_plays_in_a_browser(tmp_path, worlds):
-    browser = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (pip install playwright)")
     program = Path("/usr/bin/chromium")
-    if not program.exists():
-        pytest.skip("chromium is not installed (apt-get install chromium)")
+    worlds.need(str(program), "chromium")
+    browser = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (pip install '.[dev]')")
     source = worlds.FakeSource(count=90, info=SourceInfo(192, 128, 30.0, 90, 3.0))
     with VideoSink(tmp_path / "out.mp4", source) as sink:
         write(sink, worlds, source)

@@ -1,0 +1,60 @@
+"""The README's promises that a machine can keep an eye on: its script runs, its commands exist, its links lead
+somewhere, its figures are those in `bench/results`."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stream.cli import main
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def write_clip(path: Path) -> None:
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+        for _ in range(6):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((96, 128, 3), 90, np.uint8), "bgr24")))
+        container.mux(stream.encode())
+
+
+def test_the_script_runs_as_it_stands(tmp_path, monkeypatch):
+    (script,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    write_clip(tmp_path / "clip.mp4")
+    for file in (ROOT / "index" / "starter").glob("pose_index*"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    exec(compile(script, "README.md", "exec"), {})
+
+
+def test_every_command_is_one(capsys):
+    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", README, re.DOTALL))
+    commands = [line.split("#")[0].strip() for line in blocks.splitlines() if line.startswith("stance ")]
+    assert len(commands) >= 4
+    for command in commands:
+        with pytest.raises(SystemExit) as end:
+            main([*shlex.split(command)[1:], "--help"])
+        assert end.value.code == 0, command
+    capsys.readouterr()
+
+
+def test_every_local_link_leads_somewhere():
+    for target in re.findall(r"\]\((?!http)([^)#]+)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_the_figures_are_those_that_were_measured():
+    end_to_end = json.loads((ROOT / "bench" / "results" / "end_to_end.json").read_text())
+    against = json.loads((ROOT / "bench" / "results" / "against_ultralytics.json").read_text())
+    for row in end_to_end["figures"].values():
+        assert f"{row['frames_per_second']['median']:.1f}" in README
+    for row in against["figures"].values():
+        assert f"{row['frames_per_second']['median']:.1f}" in README
