@@ -199,6 +199,8 @@ def measure(variants: Variants, repeats: int, budget_seconds: float) -> dict[str
     for repeat, (name, step) in itertools.product(range(-1, repeats), steps.items()):
         if repeat >= 1 and time.monotonic() > deadline:
             break  # a round that was begun does not count
+        if repeat == 0 and time.monotonic() > deadline:
+            sys.exit("The warm-up alone took the whole budget: this machine is too busy to measure anything on.")
         cpu_before, start = cpu_seconds(), time.perf_counter()
         frames = step()
         seconds = time.perf_counter() - start
