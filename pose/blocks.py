@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -87,14 +88,14 @@ class ELAN(nn.Module):
         bn_eps: float = 1e-3,
     ):
         super().__init__()
-        options = {"activation": activation, "bn_eps": bn_eps}
+        conv = partial(Conv, activation=activation, bn_eps=bn_eps)
         self.taps = tuple(taps)
-        self.bypass = Conv(c_in, split, **options)  # type: ignore[arg-type]
-        self.entry = Conv(c_in, split, **options)  # type: ignore[arg-type]
+        self.bypass = conv(c_in, split)
+        self.entry = conv(c_in, split)
         inputs = [split] + [hidden] * (max(taps) - 2)
-        self.chain = nn.ModuleList(Conv(c, hidden, 3, **options) for c in inputs)  # type: ignore[arg-type]
+        self.chain = nn.ModuleList(conv(c, hidden, 3) for c in inputs)
         joined = sum(split if tap < 2 else hidden for tap in taps)
-        self.fuse = Conv(joined, c_out, **options)  # type: ignore[arg-type]
+        self.fuse = conv(joined, c_out)
 
     def forward(self, x: Tensor) -> Tensor:
         outputs = [self.bypass(x), self.entry(x)]
@@ -124,15 +125,15 @@ class SPPCSPC(nn.Module):
 
     def __init__(self, c_in: int, c_out: int, *, activation: str, bn_eps: float = 1e-3):
         super().__init__()
-        options = {"activation": activation, "bn_eps": bn_eps}
+        conv = partial(Conv, activation=activation, bn_eps=bn_eps)
         c = c_out
-        self.cv1 = Conv(c_in, c, **options)  # type: ignore[arg-type]
-        self.cv2 = Conv(c_in, c, **options)  # type: ignore[arg-type]
-        self.cv3 = Conv(c, c, 3, **options)  # type: ignore[arg-type]
-        self.cv4 = Conv(c, c, **options)  # type: ignore[arg-type]
-        self.cv5 = Conv(4 * c, c, **options)  # type: ignore[arg-type]
-        self.cv6 = Conv(c, c, 3, **options)  # type: ignore[arg-type]
-        self.cv7 = Conv(2 * c, c_out, **options)  # type: ignore[arg-type]
+        self.cv1 = conv(c_in, c)
+        self.cv2 = conv(c_in, c)
+        self.cv3 = conv(c, c, 3)
+        self.cv4 = conv(c, c)
+        self.cv5 = conv(4 * c, c)
+        self.cv6 = conv(c, c, 3)
+        self.cv7 = conv(2 * c, c_out)
         self.pool = PyramidPool()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -146,11 +147,11 @@ class TinySPP(nn.Module):
 
     def __init__(self, c_in: int, c_out: int, *, activation: str, bn_eps: float = 1e-3):
         super().__init__()
-        options = {"activation": activation, "bn_eps": bn_eps}
-        self.bypass = Conv(c_in, c_out, **options)  # type: ignore[arg-type]
-        self.entry = Conv(c_in, c_out, **options)  # type: ignore[arg-type]
-        self.merge = Conv(4 * c_out, c_out, **options)  # type: ignore[arg-type]
-        self.fuse = Conv(2 * c_out, c_out, **options)  # type: ignore[arg-type]
+        conv = partial(Conv, activation=activation, bn_eps=bn_eps)
+        self.bypass = conv(c_in, c_out)
+        self.entry = conv(c_in, c_out)
+        self.merge = conv(4 * c_out, c_out)
+        self.fuse = conv(2 * c_out, c_out)
         self.pool = PyramidPool()
 
     def forward(self, x: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ published configurations; `tests/pose/test_parity.py` holds every layer's output
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 import torch
@@ -49,12 +50,8 @@ class W6Pose(YoloPose):
         super().__init__()
         self.architecture = architecture
         activation, bn_eps = architecture.activation, architecture.bn_eps
-
-        def c(channels: int) -> int:
-            return scaled(channels, architecture.width)
-
-        def conv(c_in: int, c_out: int, kernel: int = 1, stride: int = 1) -> Conv:
-            return Conv(c_in, c_out, kernel, stride, activation=activation, bn_eps=bn_eps)
+        conv = partial(Conv, activation=activation, bn_eps=bn_eps)
+        c = partial(scaled, width=architecture.width)
 
         def backbone_elan(split: int, c_out: int) -> ELAN:
             return ELAN(c_out, c(split), c(split), c_out, (5, 3, 1, 0), activation=activation, bn_eps=bn_eps)
@@ -121,12 +118,8 @@ class TinyPose(YoloPose):
         super().__init__()
         self.architecture = architecture
         activation, bn_eps = architecture.activation, architecture.bn_eps
-
-        def c(channels: int) -> int:
-            return scaled(channels, architecture.width)
-
-        def conv(c_in: int, c_out: int, kernel: int = 1, stride: int = 1) -> Conv:
-            return Conv(c_in, c_out, kernel, stride, activation=activation, bn_eps=bn_eps)
+        conv = partial(Conv, activation=activation, bn_eps=bn_eps)
+        c = partial(scaled, width=architecture.width)
 
         def elan(c_in: int, hidden: int, c_out: int) -> ELAN:
             return ELAN(c_in, c(hidden), c(hidden), c(c_out), (3, 2, 1, 0), activation=activation, bn_eps=bn_eps)
