@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -55,6 +56,7 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
     from stream.overlay import Overlay
     from stream.pipeline import Tally, scenes, write
     from stream.profile import Profile
+    from stream.sinks import BackgroundSink
     from stream.status import Status, summary
 
     profile = Profile()
@@ -86,8 +88,13 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
         finally:  # after an error or ctrl-C too: what was done is done, and the files are complete
             if not args.quiet:
                 print(summary(source, tally), file=sys.stderr)
-                for path in outputs.files:
+                for path in filter(os.path.exists, outputs.files):
                     print(f"wrote {path}", file=sys.stderr)
+                left_out = sum(sink.dropped for sink in sinks if isinstance(sink, BackgroundSink))
+                if left_out:
+                    print(
+                        f"{left_out} frames are not in the video: encoding was slower than the camera", file=sys.stderr
+                    )
             if args.profile:
                 print(profile.table(tally.frames), file=sys.stderr)
     return 0
