@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -178,7 +179,13 @@ def add_folder(
         return estimator([_bgr(read) for read in batch])
 
     size = max(1, estimator.batch_size)
-    bar = tqdm(total=len(found.pictures), unit="picture", disable=not progress, dynamic_ncols=True)
+    bar = tqdm(
+        total=len(found.pictures),
+        unit=" pictures",
+        mininterval=0.5 if sys.stderr.isatty() else 10.0,  # a log need not hold every step
+        disable=not progress,
+        dynamic_ncols=True,
+    )
     reads = _read_ahead(found.pictures, index, people, size * estimator.concurrency)
     batches = _batches(reads, size, lambda read: _settle(read, by_label, bar))
     with held_interrupt() as interrupt, EstimatorPool(estimator.concurrency) as pool:

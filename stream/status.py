@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from types import TracebackType
 from typing import Final, Self
@@ -15,10 +16,11 @@ from stream.sources import Source
 __all__ = ["Status", "summary"]
 
 REFRESH_SECONDS: Final = 0.5
+LOG_REFRESH_SECONDS: Final = 10.0
 
 
 class Status:
-    """A line on standard error that follows a run; silent where standard error is not a terminal.
+    """A line on standard error that follows a run; renewed only now and then where that is a file and not a terminal.
 
     Args:
         source: what is being read.
@@ -30,12 +32,17 @@ class Status:
         self._source = source
         self._tally = tally
         self._shown_seconds = float("-inf")
-        disable = True if quiet else None  # None: tqdm looks whether somebody watches
+        self._refresh_seconds = REFRESH_SECONDS if sys.stderr.isatty() else LOG_REFRESH_SECONDS
         if source.live:
-            self._bar = tqdm(bar_format="{desc}", disable=disable)
+            self._bar = tqdm(bar_format="{desc}", disable=quiet)
         else:
-            unit = " pictures" if source.still else " frames"
-            self._bar = tqdm(total=source.info.frame_count, desc=source.name, unit=unit, disable=disable)
+            self._bar = tqdm(
+                total=source.info.frame_count,
+                desc=source.name,
+                unit=" pictures" if source.still else " frames",
+                mininterval=self._refresh_seconds,
+                disable=quiet,
+            )
 
     def update(self, scene: Scene) -> None:
         """One more scene is done."""
@@ -43,7 +50,7 @@ class Status:
             self._bar.update()
             return
         now = time.monotonic()
-        if now - self._shown_seconds >= REFRESH_SECONDS:
+        if now - self._shown_seconds >= self._refresh_seconds:
             self._shown_seconds = now
             tally = self._tally
             self._bar.set_description_str(
