@@ -39,8 +39,8 @@ KNOWN_WEIGHTS: Final = {
         source="trained for Stance, ships with it",
         licence="Apache-2.0 (training data: see weights/README.md)",
         address=None,
-        digests={"b24705e4ce44fbdc84e5bb354e99d2702e531febdfa21275bc9449a2d5184350": "the pilot weights"},
-        bytes=(13_835_294,),
+        digests={"2d883cc463bf5b50c8ba43af182feb092a6e7a1041789490fd94859d48d0c881": "the weights that ship"},
+        bytes=(13_835_390,),
     ),
     "yolov7-w6-pose": KnownWeights(
         network="yolov7-w6-pose",
