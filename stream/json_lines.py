@@ -17,7 +17,7 @@ from stream.scene import Person, Scene
 from stream.sinks import Drawing, check_output
 from stream.sources import Source
 
-__all__ = ["JsonLinesSink", "scene_record"]
+__all__ = ["STDOUT", "JsonLinesSink", "scene_record"]
 
 STDOUT: Final = "-"
 

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from stream.errors import SinkError
+from stream.json_lines import STDOUT
 from stream.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 log = logging.getLogger(__name__)
-
-STDOUT: Final = "-"
 
 Stage = Callable[[str], AbstractContextManager[object]]
 
