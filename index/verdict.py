@@ -70,6 +70,8 @@ class Verdict:
         entries: rows of the neighbours in the database, nearest first.
         labels: their labels.
         distances: their distances.
+        probabilities: label and its part of the vote for every label that a neighbour has, the likeliest first; they add
+            up to 1, also when the verdict is unknown. Empty without neighbours.
     """
 
     label: str | None
@@ -80,6 +82,7 @@ class Verdict:
     entries: tuple[int, ...]
     labels: tuple[str, ...]
     distances: tuple[float, ...]
+    probabilities: tuple[tuple[str, float], ...] = ()
 
 
 def vote(
@@ -118,7 +121,8 @@ def vote(
     best = votes.argmax(axis=1)  # [N]
     first = votes[np.arange(people), best]
     tied = (votes >= first[:, None] * (1 - 1e-9)).sum(axis=1) > 1
-    share = first / np.maximum(weights.sum(axis=1), np.finfo(np.float64).tiny)
+    parts = votes / np.maximum(weights.sum(axis=1), np.finfo(np.float64).tiny)[:, None]  # [N, classes]
+    share = parts[np.arange(people), best]
     count = found.sum(axis=1)
     middle = np.maximum(count - 1, 0)
     ordered = matches.distances  # nearest first, the missing ones last: the median needs no sorting
@@ -126,8 +130,8 @@ def vote(
     median = (ordered[person, middle // 2] + ordered[person, (middle + 1) // 2]) / 2 if k else np.full(people, np.nan)
 
     verdicts = []
-    for number, entries, names, distances, top, part, distance, tie in zip(
-        count.tolist(), matches.entries.tolist(), voted.tolist(), matches.distances.tolist(),
+    for number, entries, names, distances, row, top, part, distance, tie in zip(
+        count.tolist(), matches.entries.tolist(), voted.tolist(), matches.distances.tolist(), parts.tolist(),
         best.tolist(), share.tolist(), median.tolist(), tied.tolist(), strict=True,
     ):  # fmt: skip
         if number == 0:
@@ -148,6 +152,10 @@ def vote(
                 entries=tuple(entries[:number]),
                 labels=tuple([classes[name] for name in names[:number]]),
                 distances=tuple(distances[:number]),
+                probabilities=tuple(
+                    (classes[name], row[name])
+                    for name in sorted(set(names[:number]), key=row.__getitem__, reverse=True)
+                ),
             )
         )
     return verdicts

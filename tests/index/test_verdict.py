@@ -111,3 +111,14 @@ def test_values_are_read_only() -> None:
     with pytest.raises(ValueError, match=r"expected \[N, k\]"):
         Matches(np.zeros((2, 3), np.int64), np.zeros((2, 4), np.float32))
     assert repr(found) == "Matches(people=1, k=1)"
+
+
+def test_probabilities_are_the_parts_of_the_vote_likeliest_first():
+    matches = Matches(np.array([[2, 0, 1]]), np.array([[0.1, 0.2, 0.3]], np.float32))
+    (verdict,) = vote(matches, np.array([0, 1, 0]), ("lying", "sitting"), min_share=0.9)
+    weights = {row: 1 / (distance + 0.01) for row, distance in ((2, 0.1), (0, 0.2), (1, 0.3))}
+    total = sum(weights.values())
+    expected = [("lying", (weights[2] + weights[0]) / total), ("sitting", weights[1] / total)]
+    assert verdict.label is None
+    assert [label for label, _ in verdict.probabilities] == [label for label, _ in expected]
+    np.testing.assert_allclose([part for _, part in verdict.probabilities], [part for _, part in expected], rtol=1e-6)
