@@ -70,8 +70,8 @@ class Verdict:
         entries: rows of the neighbours in the database, nearest first.
         labels: their labels.
         distances: their distances.
-        probabilities: label and its part of the vote for every label that a neighbour has, the likeliest first; they add
-            up to 1, also when the verdict is unknown. Empty without neighbours.
+        probabilities: label and its part of the vote for every label that a neighbour has, the likeliest first; they
+            add up to 1, also when the verdict is unknown. Empty without neighbours.
     """
 
     label: str | None
