@@ -97,11 +97,12 @@ class Recogniser:
         if memory is None:
             memory = self._sources[frame.source] = self._new_memory()
         seconds = memory.seconds = max(frame.seconds, memory.seconds)  # a bad timestamp must not turn time back
-        people = []
-        for row, (track, verdict) in enumerate(zip(memory.tracker.update(poses, seconds), verdicts, strict=True)):
-            steady = memory.smoother.update(track, verdict, seconds)
-            people.append(Person(row, track, verdict, steady.posture, steady.share, steady.since_seconds))
-        memory.smoother.keep(memory.tracker.tracks)
+        tracks = memory.tracker.update(poses, seconds)
+        steadied = memory.smoother.update(tracks, poses.boxes, verdicts, seconds)
+        people = [
+            Person(row, track, verdict, steady.posture, steady.share, steady.since_seconds)
+            for row, (track, verdict, steady) in enumerate(zip(tracks, verdicts, steadied, strict=True))
+        ]
         return Scene(frame, poses, tuple(people))
 
     def _new_memory(self) -> _Memory:
@@ -112,5 +113,9 @@ class Recogniser:
                 min_similarity=tracking.min_similarity,
                 max_lost_seconds=tracking.max_lost_seconds,
             ),
-            LabelSmoother(time_constant_seconds=smoothing.time_constant_seconds, switch_share=smoothing.switch_share),
+            LabelSmoother(
+                switch_seconds=smoothing.switch_seconds,
+                unknown_share=smoothing.unknown_share,
+                grace_seconds=smoothing.grace_seconds,
+            ),
         )
