@@ -31,8 +31,9 @@ def evidence_of(verdict: Verdict, unknown_share: float) -> dict[str | None, floa
     """
     if verdict.reason not in VOTED or not verdict.probabilities:
         return {None: 0.0}
-    votes = {label: _scaled(part) for label, part in verdict.probabilities}
-    return {None: _scaled(unknown_share), **votes}
+    evidence: dict[str | None, float] = {None: _scaled(unknown_share)}
+    evidence.update((label, _scaled(part)) for label, part in verdict.probabilities)
+    return evidence
 
 
 def _scaled(probability: float) -> float:
