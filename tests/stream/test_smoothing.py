@@ -95,7 +95,7 @@ def test_who_cannot_be_judged_keeps_the_posture_for_a_moment_and_then_loses_it(r
 
 
 def test_a_posture_with_hardly_any_votes_gives_way_to_unknown():
-    scattered = [votes(**{name: 0.08 for name in "abcdefghij"}, sitting=0.2)] * 120
+    scattered = [votes(**dict.fromkeys("abcdefghij", 0.08), sitting=0.2)] * 120
     result = [s.posture for s in steadied([certain("sitting")] * 30 + scattered, 30, unknown_share=0.3)]
     assert result[-1] is None
     result = [s.posture for s in steadied([certain("sitting")] * 30 + scattered, 30, unknown_share=0.1)]

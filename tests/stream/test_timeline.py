@@ -118,7 +118,9 @@ class TestCsv:
 
         path = write(tmp_path / "t.csv", worlds.FakeSource(live=True), live=True, start=time.monotonic())
         lines = list(csv.DictReader(path.open(encoding="utf-8")))
-        assert {(int(line["person"]), float(line["from_seconds"])) for line in lines} == {one[0:3:2] for one in INTERVALS}
+        assert {(int(line["person"]), float(line["from_seconds"])) for line in lines} == {
+            one[0:3:2] for one in INTERVALS
+        }
         standing = next(line for line in lines if line["posture"] == "standing")
         begin, end = (datetime.fromisoformat(standing[name]) for name in ("from_time", "to_time"))
         assert (end - begin).total_seconds() == pytest.approx(2.7, abs=0.002)
