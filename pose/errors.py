@@ -1,6 +1,15 @@
 """The error tree of `pose`, and the root that every error of Stance shares."""
 
-__all__ = ["DeviceError", "FetchError", "PictureError", "PoseError", "StanceError", "WeightsError", "WeightsMissing"]
+__all__ = [
+    "DeviceError",
+    "FetchError",
+    "PictureError",
+    "PoseError",
+    "StanceError",
+    "TrainingError",
+    "WeightsError",
+    "WeightsMissing",
+]
 
 
 class StanceError(Exception):
@@ -29,3 +38,7 @@ class DeviceError(PoseError, RuntimeError):
 
 class PictureError(PoseError, ValueError):
     """A picture that cannot be read."""
+
+
+class TrainingError(PoseError, ValueError):
+    """A training that cannot start or go on."""
