@@ -2,7 +2,10 @@
 
 __all__ = [
     "DeviceError",
+    "EvaluatorMissing",
     "FetchError",
+    "LabelsError",
+    "LabelsMissing",
     "PictureError",
     "PoseError",
     "StanceError",
@@ -42,3 +45,15 @@ class PictureError(PoseError, ValueError):
 
 class TrainingError(PoseError, ValueError):
     """A training that cannot start or go on."""
+
+
+class LabelsError(PoseError, ValueError):
+    """Labels of people in pictures that cannot be used; one line for each of the first faults."""
+
+
+class LabelsMissing(PoseError, FileNotFoundError):
+    """Labelled pictures that are not where they should be."""
+
+
+class EvaluatorMissing(PoseError, ImportError):
+    """The library that judges found people by the rules of COCO is not installed."""

@@ -52,11 +52,15 @@ def register(subparsers: Any) -> None:
         help=f"weights to begin with: a file, {SHIPPED} (the network's own, where they are), or {FRESH} ({SHIPPED})",
     )  # fmt: skip
     train.add_argument("--resume", action="store_true", help="go on with the training in --out that was stopped")
-    train.add_argument("--epochs", type=float, default=ours.epochs, help=f"rounds through the pictures ({ours.epochs:g})")
+    train.add_argument(
+        "--epochs", type=float, default=ours.epochs, help=f"rounds through the pictures ({ours.epochs:g})"
+    )
     train.add_argument("--minutes", type=float, help="train for so long instead")
     train.add_argument("--batch", type=int, default=ours.batch, help=f"pictures per step, first size ({ours.batch})")
     sizes = ",".join(f"{share:g}:{size}" for share, size in ours.sizes)
-    train.add_argument("--sizes", default=sizes, help=f"picture size by share of the training, SHARE:PIXELS,… ({sizes})")
+    train.add_argument(
+        "--sizes", default=sizes, help=f"picture size by share of the training, SHARE:PIXELS,… ({sizes})"
+    )
     train.add_argument(
         "--learning-rate", type=float, default=ours.learning_rate, metavar="R", help=f"highest ({ours.learning_rate:g})"
     )
@@ -81,7 +85,9 @@ def register(subparsers: Any) -> None:
     )  # fmt: skip
     train.add_argument("--val-limit", type=int, metavar="N", help="judge by the first N pictures only (all)")
     train.add_argument("--workers", type=int, help="processes that prepare pictures (1; on a GPU half the cores)")
-    train.add_argument("--resident", action="store_true", help="keep all pictures in the GPU's memory and augment there")
+    train.add_argument(
+        "--resident", action="store_true", help="keep all pictures in the GPU's memory and augment there"
+    )
     train.add_argument("--seed", type=int, default=ours.seed, help=f"of all that is random ({ours.seed})")
     train.set_defaults(run=_train)
 
@@ -193,8 +199,9 @@ def _evaluate(
     weights: Path, folder: Path, val: LabelledSet, args: argparse.Namespace, settings: Settings, samples: int
 ) -> dict[str, float]:
     """Figures of a weights file, and a picture of what it finds in `folder`."""
-    from pose.estimator import PoseEstimator
     from pose.evaluation import evaluate_pose
+
+    from pose.estimator import PoseEstimator
     from pose.labelled import LabelledSet
 
     if args.val_limit:
@@ -228,7 +235,9 @@ def _show(estimator: Any, val: LabelledSet, settings: Settings, file: Path) -> N
         sure = found.scores >= settings.pose.person_threshold
         poses = Poses(found.keypoints[sure], found.boxes[sure], found.scores[sure])
         people = tuple(Person(row, None, unnamed, None, 0.0, None) for row in range(len(poses)))
-        drawn = overlay(Scene(Frame(image, picture.path.name, 0, 0, None, 0.0), poses, people))
+        drawn = overlay(
+            Scene(Frame(image.astype(np.uint8, copy=False), picture.path.name, 0, 0, None, 0.0), poses, people)
+        )
         rows.append(cv2.resize(drawn, (round(SHOWN_HEIGHT * drawn.shape[1] / drawn.shape[0]), SHOWN_HEIGHT)))
     strips = [np.concatenate(rows[start : start + 4], 1) for start in range(0, len(rows), 4)]
     width = max(strip.shape[1] for strip in strips)

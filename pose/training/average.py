@@ -1,4 +1,4 @@
-"""`AverageWeights`: a slow average of the weights in training, which finds people better than the weights themselves."""
+"""`AverageWeights`: a slow average of the weights in training; it finds people better than the weights themselves."""
 
 from __future__ import annotations
 

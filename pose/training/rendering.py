@@ -48,13 +48,14 @@ def _paint(tile: Tile, picture: LabelledPicture) -> NDArray[np.uint8]:
     # Coordinates count from the corner of the picture, warpAffine's from the middle of the first pixel.
     matrix[:, :2] *= to_picture
     matrix[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5
-    square = cv2.warpAffine(image, matrix, (tile.side, tile.side), flags=cv2.INTER_LINEAR, borderValue=(GREY,) * 3)
-    square = cv2.cvtColor(square, cv2.COLOR_BGR2RGB)
+    warped = cv2.warpAffine(image, matrix, (tile.side, tile.side), flags=cv2.INTER_LINEAR, borderValue=(GREY,) * 3)
+    square: NDArray[np.uint8] = cv2.cvtColor(warped, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
     if tile.grey:
-        square = cv2.cvtColor(cv2.cvtColor(square, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        grey = cv2.cvtColor(square, cv2.COLOR_RGB2GRAY)
+        square = np.repeat(grey[..., None], 3, 2).astype(np.uint8, copy=False)
     if (tile.gain != 1).any() or tile.offset.any():
         table = np.arange(256)[:, None] * tile.gain + tile.offset  # [256, 3]
-        square = cv2.LUT(square, np.rint(table).clip(0, 255).astype(np.uint8)[None])
+        square = cv2.LUT(square, np.rint(table).clip(0, 255).astype(np.uint8)[None]).astype(np.uint8, copy=False)
     return square
 
 
@@ -97,7 +98,9 @@ class ResidentPictures:
             self._scales[number] = np.array(image.shape[1::-1]) / picture.size[::-1]
             if callable(progress):
                 progress(1)
-        self._halves = torch.empty((len(pictures), 3, self._side // 2, self._side // 2), dtype=torch.uint8, device=device)
+        self._halves = torch.empty(
+            (len(pictures), 3, self._side // 2, self._side // 2), dtype=torch.uint8, device=device
+        )
         for start in range(0, len(pictures), 256):
             part = self._pixels[start : start + 256].float()
             self._halves[start : start + 256] = F.avg_pool2d(part, 2)[..., : self._side // 2, : self._side // 2].round()

@@ -56,8 +56,8 @@ class TrainingSettings:
     set_weights: Mapping[str, float] = field(default_factory=dict)
     incomplete: frozenset[str] = frozenset()
     seed: int = 0
-    loss: LossSettings = LossSettings()
-    augmentation: AugmentationSettings = AugmentationSettings()
+    loss: LossSettings = field(default_factory=LossSettings)
+    augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
 
     def __post_init__(self) -> None:
         shares = [share for share, _ in self.sizes]

@@ -42,7 +42,11 @@ def load_state(file: Path) -> dict[str, Any]:
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError) as error:
-        raise TrainingError(f"{file} is damaged and cannot be resumed. Start anew from its weights with --init.") from error
+        raise TrainingError(
+            f"{file} is damaged and cannot be resumed. Start anew from its weights with --init."
+        ) from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
-        raise TrainingError(f"{file} is no training that this Stance can resume. Start anew from its weights with --init.")
+        raise TrainingError(
+            f"{file} is no training that this Stance can resume. Start anew from its weights with --init."
+        )
     return state

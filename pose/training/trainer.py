@@ -81,7 +81,9 @@ class Trainer:
         self.folder = Path(folder)
         self.device = device or torch.device("cpu")
         if not any(len(picture.boxes) for picture in pictures):
-            raise TrainingError(f"Nobody is labelled in {len(pictures)} pictures. See `stance train --help` for formats.")
+            raise TrainingError(
+                f"Nobody is labelled in {len(pictures)} pictures. See `stance train --help` for formats."
+            )
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -90,9 +92,7 @@ class Trainer:
         self._evaluate = evaluate
         self._model = model.to(self.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self._loss = PoseLoss(self._model.head, self.settings.loss)
-        self._average = AverageWeights(
-            self._model, self.settings.average_decay, TRAINED_UPDATES if trained else 0
-        )
+        self._average = AverageWeights(self._model, self.settings.average_decay, TRAINED_UPDATES if trained else 0)
         self._optimiser = torch.optim.AdamW(self._parameter_groups(), lr=self.settings.learning_rate, fused=True)
         self._dtype = self._autocast_dtype()
         if workers is None:
@@ -106,7 +106,8 @@ class Trainer:
         self._evaluated = 0  # how many evaluations are done
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
-        decayed, others = [], []
+        decayed: list[Tensor] = []
+        others: list[Tensor] = []
         for name, parameter in self._model.named_parameters():
             implicit = name.startswith(("head.add", "head.multiply"))
             (decayed if parameter.ndim > 1 and not implicit else others).append(parameter)
@@ -137,7 +138,9 @@ class Trainer:
         file = self.folder / STATE
         state = load_state(file)
         if state["architecture"] != self._model.architecture.to_metadata():
-            raise TrainingError(f"{file} trains another network. Name its folder with --out, or start without --resume.")
+            raise TrainingError(
+                f"{file} trains another network. Name its folder with --out, or start without --resume."
+            )
         self._model.load_state_dict(state["model"])
         self._average.load(state["average"], state["updates"])
         self._optimiser.load_state_dict(state["optimiser"])
@@ -186,8 +189,8 @@ class Trainer:
                     broken = 0 if parts is not None else broken + 1
                     if broken >= MAX_BROKEN_STEPS:
                         raise TrainingError(
-                            f"The loss has not been a number for {broken} steps. Lower --learning-rate, and look at the "
-                            "labels."
+                            f"The loss has not been a number for {broken} steps. Lower --learning-rate, and look at "
+                            "the labels."
                         )
                     if parts is not None:
                         means = parts if means is None else means * LOSS_MEMORY + parts * (1 - LOSS_MEMORY)
@@ -195,7 +198,9 @@ class Trainer:
                     self.seconds += now - started
                     if means is not None and self.steps % 10 == 0:
                         bar.n = round(100 * self.progress, 2)
-                        bar.set_postfix_str(self._describe(means, (self.samples - since) / (now - begun)), refresh=False)
+                        bar.set_postfix_str(
+                            self._describe(means, (self.samples - since) / (now - begun)), refresh=False
+                        )
                         bar.update(0)
                     if self.progress * settings.evaluations >= self._evaluated + 1:
                         self._evaluated = int(self.progress * settings.evaluations)
