@@ -43,8 +43,8 @@ class AugmentationSettings:
 
     mosaic: float = 0.25
     zoom: float = 0.5
-    person_share: tuple[float, float] = (0.25, 1.4)
-    picture_scale: tuple[float, float] = (0.5, 1.6)
+    person_share: tuple[float, float] = (0.3, 1.4)
+    picture_scale: tuple[float, float] = (0.65, 1.6)
     degrees: float = 15.0
     quarter_turns: float = 0.03
     flip: float = 0.5

@@ -19,6 +19,7 @@ from pose.training.augmentation import Recipe, Tile
 __all__ = ["ResidentPictures", "render"]
 
 GREY: Final = 114  # beside the pictures, as the letterbox has it
+RIM: Final = 2  # grey pixels around a stored picture, one around its half: what lies beside it is grey
 LUMINANCE: Final = (0.299, 0.587, 0.114)  # of red, green, blue (ITU-R BT.601)
 
 
@@ -80,7 +81,7 @@ class ResidentPictures:
     ):
         self.device = device
         self._longest = longest
-        self._side = longest + 2  # a rim, so that what lies beside a picture is grey
+        self._side = longest + 2 * RIM
         shape = (len(pictures), 3, self._side, self._side)
         self._pixels = torch.full(shape, GREY, dtype=torch.uint8, device=device)
         self._scales = np.ones((len(pictures), 2))  # stored pixels per picture pixel, x and y
@@ -94,7 +95,7 @@ class ResidentPictures:
                 size = (max(1, round(width * factor)), max(1, round(height * factor)))
                 image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
             stored = torch.from_numpy(np.ascontiguousarray(image[..., ::-1])).permute(2, 0, 1)
-            self._pixels[number, :, 1 : 1 + image.shape[0], 1 : 1 + image.shape[1]] = stored.to(device)
+            self._pixels[number, :, RIM : RIM + image.shape[0], RIM : RIM + image.shape[1]] = stored.to(device)
             self._scales[number] = np.array(image.shape[1::-1]) / picture.size[::-1]
             if callable(progress):
                 progress(1)
@@ -157,4 +158,4 @@ class ResidentPictures:
         linear = np.linalg.inv(tile.matrix[:, :2])
         shift = -linear @ (tile.matrix[:, 2] - tile.corner)
         scale = self._scales[tile.picture][:, None]
-        return np.concatenate([linear * scale, (shift[:, None] * scale) + 1], 1)
+        return np.concatenate([linear * scale, shift[:, None] * scale + RIM], 1)
