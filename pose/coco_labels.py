@@ -14,7 +14,7 @@ from pose.errors import LabelsError, LabelsMissing, PictureError
 from pose.keypoints import KEYPOINT_COUNT
 from pose.label_faults import Faults, person_faults
 from pose.labelled import LabelledSet
-from pose.picture_size import picture_size
+from pose.picture_file import picture_size
 
 __all__ = ["read_coco"]
 

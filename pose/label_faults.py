@@ -59,8 +59,8 @@ def person_faults(
         unit: what the numbers should be, such as `pixels of the picture`.
     """
     centre, size = boxes[:, :2] / extent, boxes[:, 2:] / extent
-    sized = ((size > 0) & (size <= 1 + BOX_SLACK)).all(1)
-    centred = ((centre >= -BOX_SLACK) & (centre <= 1 + BOX_SLACK)).all(1)
+    sized = np.all((size > 0) & (size <= 1 + BOX_SLACK), axis=1)
+    centred = np.all((centre >= -BOX_SLACK) & (centre <= 1 + BOX_SLACK), axis=1)
     visibility = keypoints[..., 2]
     known = np.isin(visibility, list(Visibility))
     place = keypoints[..., :2] / extent[..., None, :]

@@ -118,7 +118,8 @@ class LabelledSet:
         """
         centre, extent = boxes[:, :2], boxes[:, 2:]
         corners = np.concatenate([centre - extent / 2, centre + extent / 2], 1).astype(np.float32)
-        points = np.where(keypoints[..., 2:] > 0, keypoints, keypoints * (0, 0, 1)).astype(np.float32)
+        points = keypoints.astype(np.float32)
+        points[points[..., 2] <= 0, :2] = 0
         estimated = np.isnan(areas)
         covered = np.where(estimated, AREA_PER_BOX * extent.prod(1), areas).astype(np.float32)
         pictures = []
