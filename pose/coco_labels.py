@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from pose.errors import LabelsError, LabelsMissing, PictureError
 from pose.keypoints import KEYPOINT_COUNT
 from pose.label_faults import Faults, person_faults
-from pose.labelled import AREA_PER_BOX, LabelledPicture, LabelledSet
-from pose.picture_size import picture_size
+from pose.labelled import LabelledSet
+from pose.picture_file import picture_size
 
 __all__ = ["read_coco"]
 
@@ -43,8 +43,8 @@ def read_coco(path: Path, images: str | Path | None = None) -> LabelledSet:
         raise LabelsError(
             f"{path} labels people in picture {strangers[0]}, which its images do not list. Add it there."
         )
-    pictures: list[LabelledPicture] = []
-    estimated = False
+    files: list[tuple[Path, tuple[int, int], int, int]] = []
+    people: list[dict[str, Any]] = []
     faults = Faults()
     for number, picture in listed.items():
         file = folder / picture["file_name"]
@@ -58,12 +58,19 @@ def read_coco(path: Path, images: str | Path | None = None) -> LabelledSet:
                 f"{file} is {size[1]}×{size[0]} px, but {path} says {picture['width']}×{picture['height']}. "
                 "Use the pictures that were labelled, turned as they were then."
             )
-            continue
-        people = by_picture.get(number, [])
-        estimated |= any("area" not in person for person in people)
-        pictures.append(_picture(path, file, size, people, number, faults))
+        files.append((file, size, number, len(by_picture[number])))
+        people += by_picture[number]
     faults.check()
-    return LabelledSet(tuple(pictures), estimated)
+    boxes, keypoints, areas, crowd = _numbers(path, people, faults)
+    extent = np.array(
+        [(listed[person["image_id"]]["width"], listed[person["image_id"]]["height"]) for person in people]
+    )
+    for row, sentence in person_faults(boxes, keypoints, extent.reshape(-1, 2), _PIXELS):
+        faults.add(f"{_name(path, people[row])}: {sentence}. Correct it, or take it out.")
+    for row in np.flatnonzero((areas < 0) | np.isinf(areas)).tolist():
+        faults.add(f"{_name(path, people[row])}: the area is {areas[row]:g} square pixels. Correct it, or take it out.")
+    faults.check()
+    return LabelledSet.from_rows(files, boxes, keypoints, areas, crowd)
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -103,11 +110,12 @@ def _pictures(path: Path, content: dict[str, Any]) -> dict[int, dict[str, Any]]:
 
 def _people(path: Path, content: dict[str, Any]) -> dict[int, list[dict[str, Any]]]:
     """The annotations of people by the id of their picture."""
-    persons = {
-        category["id"]
-        for category in content.get("categories", [])
-        if isinstance(category, dict) and category.get("name") == "person" and "id" in category
-    }
+    categories = content.get("categories")
+    persons = [
+        category.get("id")
+        for category in (categories if isinstance(categories, list) else [])
+        if isinstance(category, dict) and category.get("name") == "person"
+    ]
     by_picture: dict[int, list[dict[str, Any]]] = defaultdict(list)
     faults = Faults()
     keypoints = False
@@ -150,50 +158,37 @@ def _picture_folder(path: Path, images: str | Path | None, names: list[str]) -> 
     return folder
 
 
-def _picture(
-    path: Path, file: Path, size: tuple[int, int], people: list[dict[str, Any]], number: int, faults: Faults
-) -> LabelledPicture:
-    """One picture; nobody in it where there is a fault."""
-    height, width = size
-    sound = True
+def _numbers(
+    path: Path, people: list[dict[str, Any]], faults: Faults
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Boxes (x, y of the centre, width, height), keypoints, areas (NaN where not given) and crowds, a row each.
+
+    Raises:
+        LabelsError: somebody's numbers are no numbers, or not as many as there should be.
+    """
     boxes, keypoints = np.zeros((len(people), 4)), np.zeros((len(people), KEYPOINT_COUNT, 3))
-    areas, crowd = np.zeros(len(people)), np.zeros(len(people), np.bool_)
+    areas, crowd = np.full(len(people), np.nan), np.zeros(len(people), np.bool_)
     for row, person in enumerate(people):
-        name = f"{path}: annotation {person.get('id', '(without id)')} of picture {number}"
         crowd[row] = bool(person.get("iscrowd"))
-        given = person.get("keypoints", [0] * 3 * KEYPOINT_COUNT if crowd[row] else [])
         try:
-            points = np.array(given, np.float64)
-            x, y, w, h = (float(value) for value in person["bbox"])
-            areas[row] = float(person.get("area", AREA_PER_BOX * w * h))
-        except (TypeError, ValueError):
-            faults.add(f"{name} holds something else than numbers. Correct it, or take it out.")
-            sound = False
+            x, y, width, height = (float(value) for value in person["bbox"])
+            if (area := person.get("area")) is not None:
+                areas[row] = float(area)
+            points = np.array(person.get("keypoints") or (), np.float64)
+        except (TypeError, ValueError, OverflowError):
+            faults.add(f"{_name(path, person)} holds something else than numbers. Correct it, or take it out.")
             continue
-        if points.shape != (3 * KEYPOINT_COUNT,):
+        boxes[row] = x + width / 2, y + height / 2, width, height
+        if points.shape == (3 * KEYPOINT_COUNT,):
+            keypoints[row] = points.reshape(KEYPOINT_COUNT, 3)
+        elif points.size or not crowd[row]:
             faults.add(
-                f"{name} has {points.size} numbers in keypoints, not 51 (x y v for each of 17). {_KEYPOINT_FILE}."
+                f"{_name(path, person)} has {points.size} numbers in its keypoints, not {3 * KEYPOINT_COUNT}: "
+                "x y v for each of 17. Correct it, or take it out."
             )
-            sound = False
-            continue
-        if not areas[row] >= 0 or np.isinf(areas[row]):
-            faults.add(f"{name}: the area is {areas[row]:g}; expected are square pixels. Correct it, or take it out.")
-            sound = False
-        boxes[row] = x + w / 2, y + h / 2, w, h
-        keypoints[row] = points.reshape(KEYPOINT_COUNT, 3)
-    if sound:
-        for row, sentence in person_faults(boxes, keypoints, width, height, _PIXELS):
-            name = f"{path}: annotation {people[row].get('id', '(without id)')} of picture {number}"
-            faults.add(f"{name}: {sentence}. Correct it, or take it out.")
-            sound = False
-    rows = slice(None) if sound else slice(0)
-    keypoints[keypoints[..., 2] <= 0, :2] = 0
-    return LabelledPicture(
-        file, size, _corners(boxes[rows]), keypoints[rows].astype(np.float32), areas[rows].astype(np.float32),
-        crowd[rows], number,
-    )  # fmt: skip
+    faults.check()
+    return boxes, keypoints, areas, crowd
 
 
-def _corners(boxes: NDArray[np.float64]) -> NDArray[np.float32]:
-    centre, half = boxes[:, :2], boxes[:, 2:] / 2
-    return np.concatenate([centre - half, centre + half], 1).astype(np.float32)
+def _name(path: Path, person: dict[str, Any]) -> str:
+    return f"{path}: annotation {person.get('id', 'without id')} of picture {person['image_id']}"

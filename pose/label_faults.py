@@ -48,39 +48,36 @@ class Faults:
 
 
 def person_faults(
-    boxes: NDArray[np.float64], keypoints: NDArray[np.float64], width: float, height: float, unit: str
+    boxes: NDArray[np.float64], keypoints: NDArray[np.float64], extent: NDArray[np.float64], unit: str
 ) -> Iterator[tuple[int, str]]:
     """The rows of people whose numbers cannot be true, each with what is wrong.
 
     Args:
         boxes: float64 `[N, 4]`: x and y of the centre, width, height.
         keypoints: float64 `[N, 17, 3]`: x, y, visibility.
-        width, height: of the picture, in the same unit.
+        extent: float64 `[2]` or `[N, 2]`: width and height of the picture, in the same unit.
         unit: what the numbers should be, such as `pixels of the picture`.
     """
-    extent = np.array([width, height])
     centre, size = boxes[:, :2] / extent, boxes[:, 2:] / extent
-    known = np.isin(keypoints[..., 2], list(Visibility))
-    place = keypoints[..., :2] / extent
-    placed = (place >= -KEYPOINT_SLACK) & (place <= 1 + KEYPOINT_SLACK)
-    placed_or_absent = placed.all(2) | (keypoints[..., 2] <= 0)
-    sized = ((size > 0) & (size <= 1 + BOX_SLACK)).all(1)
-    centred = ((centre >= -BOX_SLACK) & (centre <= 1 + BOX_SLACK)).all(1)
-    for row in np.flatnonzero(~(sized & centred & known.all(1) & placed_or_absent.all(1))):
+    sized = np.all((size > 0) & (size <= 1 + BOX_SLACK), axis=1)
+    centred = np.all((centre >= -BOX_SLACK) & (centre <= 1 + BOX_SLACK), axis=1)
+    visibility = keypoints[..., 2]
+    known = np.isin(visibility, list(Visibility))
+    place = keypoints[..., :2] / extent[..., None, :]
+    placed = ((place >= -KEYPOINT_SLACK) & (place <= 1 + KEYPOINT_SLACK)).all(2) | (visibility <= 0)
+    for row in np.flatnonzero(~(sized & centred & (known & placed).all(1))).tolist():
         if not sized[row]:
-            yield int(row), f"the box is {_numbers(boxes[row, 2:], ' × ')} large; expected are {unit}, more than 0"
+            sentence = f"the box is {_numbers(boxes[row, 2:], ' × ')} large; expected are {unit}, more than 0"
         elif not centred[row]:
-            yield int(row), f"the centre of the box is at {_numbers(boxes[row, :2])}; expected are {unit}"
+            sentence = f"the centre of the box is at {_numbers(boxes[row, :2])}; expected are {unit}"
         elif not known[row].all():
-            number = int(np.flatnonzero(~known[row])[0])
-            yield (
-                int(row),
-                f"the visibility of {_name(number)} is {keypoints[row, number, 2]:g}; "
-                "known are 2 seen, 1 hidden, 0 absent, -1 unknown",
-            )
+            number = int(np.argmin(known[row]))
+            values = "known are 2 seen, 1 hidden, 0 absent, -1 unknown"
+            sentence = f"the visibility of {_name(number)} is {visibility[row, number]:g}; {values}"
         else:
-            number = int(np.flatnonzero(~placed_or_absent[row])[0])
-            yield int(row), f"{_name(number)} is at {_numbers(keypoints[row, number, :2])}; expected are {unit}"
+            number = int(np.argmin(placed[row]))
+            sentence = f"{_name(number)} is at {_numbers(keypoints[row, number, :2])}; expected are {unit}"
+        yield row, sentence
 
 
 def _name(number: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -96,6 +97,39 @@ class LabelledSet:
 
     pictures: tuple[LabelledPicture, ...]
     area_is_estimated: bool
+
+    @classmethod
+    def from_rows(
+        cls,
+        files: Sequence[tuple[Path, tuple[int, int], int, int]],
+        boxes: NDArray[np.float64],
+        keypoints: NDArray[np.float64],
+        areas: NDArray[np.float64],
+        crowd: NDArray[np.bool_],
+    ) -> LabelledSet:
+        """Hand out the people of many pictures, who stand in one row each, picture after picture.
+
+        Args:
+            files: path, size, number of the picture and how many people it shows, of every picture.
+            boxes: float64 `[M, 4]`: x, y of the centre, width, height in pixels.
+            keypoints: float64 `[M, 17, 3]`: x, y in pixels, visibility.
+            areas: float64 `[M]`: square pixels, NaN where not given.
+            crowd: bool `[M]`.
+        """
+        centre, extent = boxes[:, :2], boxes[:, 2:]
+        corners = np.concatenate([centre - extent / 2, centre + extent / 2], 1).astype(np.float32)
+        points = keypoints.astype(np.float32)
+        points[points[..., 2] <= 0, :2] = 0
+        estimated = np.isnan(areas)
+        covered = np.where(estimated, AREA_PER_BOX * extent.prod(1), areas).astype(np.float32)
+        pictures = []
+        start = 0
+        for path, size, number, people in files:
+            rows = slice(start, start := start + people)
+            pictures.append(
+                LabelledPicture(path, size, corners[rows], points[rows], covered[rows], crowd[rows], number)
+            )
+        return cls(tuple(pictures), bool(estimated.any()))
 
     def __len__(self) -> int:
         return len(self.pictures)

@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pose.errors import LabelsMissing, PictureError
 from pose.keypoints import KEYPOINT_COUNT
 from pose.label_faults import Faults, person_faults
-from pose.labelled import AREA_PER_BOX, LabelledPicture, LabelledSet
-from pose.picture_size import picture_size
+from pose.labelled import LabelledSet
+from pose.picture_file import picture_size
 
 __all__ = ["read_yolo"]
 
@@ -41,25 +40,45 @@ def read_yolo(folder: Path) -> LabelledSet:
     """
     names = _pictures(folder / "images")
     labels = {entry.name for entry in os.scandir(folder / "labels") if entry.name.endswith(".txt")}
-    pictures: list[LabelledPicture] = []
+    files: list[tuple[Path, tuple[int, int], int, int]] = []
+    origins: list[tuple[Path, int]] = []
+    rows: list[list[float]] = []
     faults = Faults()
     for number, name in enumerate(names, 1):
         path = folder / "images" / name
         label = f"{path.stem}.txt"
-        rows = _read_rows(folder / "labels" / label, faults) if label in labels else _NOBODY
+        people = _read_lines(folder / "labels" / label, faults) if label in labels else {}
         try:
-            size = picture_size(path)
+            files.append((path, picture_size(path), number, len(people)))
         except PictureError as error:
             faults.add(str(error))
-            continue
-        pictures.append(_picture(path, size, rows, number))
+        origins += [(folder / "labels" / label, line) for line in people]
+        rows += people.values()
+    faults.check()
+    table = np.array(rows, np.float64).reshape(-1, COLUMNS)
+    boxes, keypoints = table[:, 1:5], table[:, 5:].reshape(-1, KEYPOINT_COUNT, 3)
+    for row in np.flatnonzero(table[:, 0] != 0).tolist():
+        faults.add(
+            "{} line {} is of class {:g}; only class 0, a person, has these keypoints. "
+            "Take lines of other classes out.".format(*origins[row], table[row, 0])
+        )
+    for row, sentence in person_faults(boxes, keypoints, np.ones(2), _SHARES):
+        faults.add("{} line {}: {}. Correct the line, or take it out.".format(*origins[row], sentence))
     faults.check()
     if lonely := sorted(labels - {f"{Path(name).stem}.txt" for name in names} - {"classes.txt"}):
         log.warning(
             "%d label files of %s have no picture in images/ and are passed over, such as %s.",
             len(lonely), folder, lonely[0],
         )  # fmt: skip
-    return LabelledSet(tuple(pictures), area_is_estimated=True)
+    sizes = np.array([(width, height) for _, (height, width), _, _ in files], np.float64)
+    extent = np.repeat(sizes, [people for _, _, _, people in files], axis=0)
+    return LabelledSet.from_rows(
+        files,
+        boxes * np.tile(extent, 2),
+        keypoints * np.insert(extent, 2, 1, axis=1)[:, None],
+        areas=np.full(len(rows), np.nan),
+        crowd=np.zeros(len(rows), np.bool_),
+    )
 
 
 def _pictures(images: Path) -> list[str]:
@@ -78,65 +97,33 @@ def _pictures(images: Path) -> list[str]:
     return names
 
 
-_NOBODY: Final = np.zeros((0, COLUMNS))
-
-
-def _read_rows(path: Path, faults: Faults) -> NDArray[np.float64]:
-    """The lines of a label file: float64 `[N, 56]` as they stand there; nobody where there is a fault."""
+def _read_lines(path: Path, faults: Faults) -> dict[int, list[float]]:
+    """The 56 numbers of every line by its number in the file, without the empty lines and the faulty ones."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         faults.add(f"{path} cannot be read: {error.strerror}. Make it readable.")
-        return _NOBODY
+        return {}
     except UnicodeDecodeError:
         faults.add(f"{path} is not text. {_FORMAT}.")
-        return _NOBODY
-    lines = [(number, line.split()) for number, line in enumerate(text.splitlines(), 1)]
-    lines = [(number, words) for number, words in lines if words]
-    sound = True
-    for number, words in lines:
-        if len(words) != COLUMNS:
+        return {}
+    people: dict[int, list[float]] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.split()
+        if words and len(words) != COLUMNS:
             faults.add(f"{path} line {number} has {len(words)} columns, not {COLUMNS}. {_FORMAT}.")
-            sound = False
-        elif (column := _not_a_number(words)) is not None:
-            faults.add(f"{path} line {number} column {column + 1} is {words[column]!r}, not a number. {_FORMAT}.")
-            sound = False
-    if not sound or not lines:
-        return _NOBODY
-    rows = np.array([words for _, words in lines], np.float64)
-    for row in np.flatnonzero(rows[:, 0] != 0).tolist():
-        faults.add(
-            f"{path} line {lines[row][0]} is of class {rows[row, 0]:g}; only class 0, a person, has these keypoints. "
-            "Take lines of other classes out."
-        )
-        sound = False
-    for row, sentence in person_faults(rows[:, 1:5], rows[:, 5:].reshape(-1, KEYPOINT_COUNT, 3), 1, 1, _SHARES):
-        faults.add(f"{path} line {lines[row][0]}: {sentence}. Correct the line, or take it out.")
-        sound = False
-    return rows if sound else _NOBODY
+        elif words:
+            try:
+                people[number] = [float(word) for word in words]
+            except ValueError:
+                column = next(column for column, word in enumerate(words, 1) if not _is_number(word))
+                faults.add(f"{path} line {number} column {column} is {words[column - 1]!r}, not a number. {_FORMAT}.")
+    return people
 
 
-def _not_a_number(words: list[str]) -> int | None:
-    """The position of the first word that is not a number."""
-    for position, word in enumerate(words):
-        try:
-            float(word)
-        except ValueError:
-            return position
-    return None
-
-
-def _picture(path: Path, size: tuple[int, int], rows: NDArray[np.float64], number: int) -> LabelledPicture:
-    height, width = size
-    centre, extent = rows[:, 1:3] * (width, height), rows[:, 3:5] * (width, height)
-    keypoints = rows[:, 5:].reshape(-1, KEYPOINT_COUNT, 3) * (width, height, 1)
-    keypoints[keypoints[..., 2] <= 0, :2] = 0
-    return LabelledPicture(
-        path,
-        size,
-        boxes=np.concatenate([centre - extent / 2, centre + extent / 2], 1).astype(np.float32),
-        keypoints=keypoints.astype(np.float32),
-        areas=(AREA_PER_BOX * extent.prod(1)).astype(np.float32),
-        crowd=np.zeros(len(rows), np.bool_),
-        image_id=number,
-    )
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True

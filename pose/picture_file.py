@@ -1,4 +1,4 @@
-"""How large a picture is, from the head of its file.
+"""A picture's file: its pixels, and how many there are from the head of the file alone.
 
 A JPEG's or PNG's size stands in its first bytes, so that a folder of 25,000 pictures is measured in seconds. OpenCV
 turns a photograph upright as its Exif says; the size here is that of the turned picture, the one `cv2.imread` gives.
@@ -12,9 +12,12 @@ import struct
 from pathlib import Path
 from typing import BinaryIO, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pose.errors import PictureError
 
-__all__ = ["picture_size"]
+__all__ = ["picture_size", "read_picture"]
 
 _JPEG: Final = b"\xff\xd8"
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
@@ -40,7 +43,24 @@ def picture_size(path: str | Path) -> tuple[int, int]:
                 size = _png_size(file)
     except OSError as error:
         raise PictureError(f"{path} cannot be read: {error.strerror}. Take it out, or make it readable.") from error
-    return size or _decoded_size(path)
+    return size or read_picture(path).shape[:2]
+
+
+def read_picture(path: str | Path) -> NDArray[np.uint8]:
+    """The picture: uint8 BGR `[H, W, 3]`, turned upright as its Exif says.
+
+    Raises:
+        PictureError: it cannot be read.
+    """
+    import cv2
+
+    try:
+        bgr = cv2.imread(str(path))
+    except cv2.error:
+        bgr = None
+    if bgr is None:
+        raise PictureError(f"{path} cannot be read as a picture. Take it out, or save it as JPEG or PNG.")
+    return np.asarray(bgr, np.uint8)
 
 
 def _jpeg_size(file: BinaryIO) -> tuple[int, int] | None:
@@ -114,16 +134,3 @@ def _png_size(file: BinaryIO) -> tuple[int, int] | None:
             return None
         file.seek(length + 4, os.SEEK_CUR)
     return size
-
-
-def _decoded_size(path: str | Path) -> tuple[int, int]:
-    import cv2
-
-    try:
-        picture = cv2.imread(str(path))
-    except cv2.error:
-        picture = None
-    if picture is None:
-        raise PictureError(f"{path} cannot be read as a picture. Take it out, or save it as JPEG or PNG.")
-    height, width = picture.shape[:2]
-    return height, width
