@@ -179,7 +179,7 @@ class _Level:
     def _objectness(self) -> Tensor:
         """Towards the overlap at the candidates, 0 elsewhere. The mean over the cells that count."""
         z = self.z[..., 4].float()  # [B, 3, H, W]
-        wanted = torch.zeros_like(z)
+        wanted = torch.zeros(z.shape, device=z.device)
         where = (self.picture, self.candidates.anchor, self.candidates.cell[:, 1], self.candidates.cell[:, 0])
         flat = torch.zeros_like(self.picture)
         for place, size in zip(where, z.shape, strict=True):
@@ -190,7 +190,7 @@ class _Level:
         loss = F.binary_cross_entropy_with_logits(z, wanted, reduction="none")
         if bool(self.targets.complete.all()):
             return loss.mean()
-        counts = torch.ones_like(z)
+        counts = torch.ones(z.shape, device=z.device)
         for picture in (~self.targets.complete).nonzero().flatten().tolist():
             counts[picture] = 1 - self._somebody_else(picture).float()
         counts.view(-1)[flat] = 1

@@ -23,6 +23,7 @@ from pose.network import YoloPose
 from pose.training.average import AverageWeights
 from pose.training.batches import Batch, Batches, picture_weights
 from pose.training.loss import LOSS_PARTS, PoseLoss
+from pose.training.memory import keep_freed_memory
 from pose.training.rendering import ResidentPictures
 from pose.training.settings import TrainingSettings
 from pose.training.state_file import load_state, save_state
@@ -157,6 +158,8 @@ class Trainer:
             log.warning("This training is complete. Give more epochs or minutes to go on.")
             return
         settings = self.settings
+        if self.device.type == "cpu":
+            keep_freed_memory()
         resident = ResidentPictures(self._pictures, self.device) if self._resident else None
         incomplete = frozenset(
             place
