@@ -24,7 +24,6 @@ log = logging.getLogger(__name__)
 
 SHOWN = 12  # pictures of predictions per evaluation
 SHOWN_HEIGHT = 240  # pixels
-FOUND_FROM = 0.01  # score from which people are evaluated
 SHIPPED = "shipped"
 FRESH = "none"
 
@@ -183,14 +182,14 @@ def _model(args: argparse.Namespace) -> tuple[YoloPose, bool]:
     """The network to train, and whether it was trained before."""
     from pose.architecture import Architecture
     from pose.checkpoint import load_network
-    from pose.network import build_network
+    from pose.training.fresh import fresh_network
     from pose.weights import find_weights
 
     if args.init == FRESH:
         tiny = args.network == "yolov7-tiny-pose"
         activation = "leaky_relu_0.1" if tiny else "silu"
         branch = "short" if tiny else "official"
-        return build_network(Architecture(args.network, branch, activation, activation)), False
+        return fresh_network(Architecture(args.network, branch, activation, activation)), False
     file = find_weights(args.network) if args.init == SHIPPED else args.init
     return load_network(file, args.network), True
 
@@ -199,7 +198,7 @@ def _evaluate(
     weights: Path, folder: Path, val: LabelledSet, args: argparse.Namespace, settings: Settings, samples: int
 ) -> dict[str, float]:
     """Figures of a weights file, and a picture of what it finds in `folder`."""
-    from pose.evaluation import evaluate_pose
+    from pose.evaluation import JUDGED_THRESHOLD, evaluate_pose
 
     from pose.estimator import PoseEstimator
     from pose.labelled import LabelledSet
@@ -207,9 +206,9 @@ def _evaluate(
     if args.val_limit:
         val = LabelledSet(val.pictures[: args.val_limit], val.area_is_estimated)
     estimator = PoseEstimator(
-        weights, device=settings.pose.device, image_size=args.val_size, person_threshold=FOUND_FROM
+        weights, device=settings.pose.device, image_size=args.val_size, person_threshold=JUDGED_THRESHOLD
     )
-    scores = evaluate_pose(estimator, val)
+    scores = evaluate_pose(estimator, val, quiet=True)
     _show(estimator, val, settings, folder / f"predictions_{samples:08d}.jpg")
     return {name: round(float(getattr(scores, name)), 5) for name in ("ap", "ap50", "ap75", "ap_medium", "ap_large")}
 

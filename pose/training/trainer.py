@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -40,6 +41,7 @@ MAX_BROKEN_STEPS: Final = 20
 TRAINED_UPDATES: Final = 500  # what weights that were trained before count for in the average
 SAVE_SECONDS: Final = 600.0
 LOSS_MEMORY: Final = 0.98
+BAR: Final = "training: {percentage:4.1f}%|{bar:20}| {elapsed}<{remaining} {postfix}"
 
 Evaluate = Callable[[Path, Path], dict[str, float]]
 
@@ -182,7 +184,13 @@ class Trainer:
         loader = iter(batches.loader(self._workers))
         saved = time.monotonic()
         try:
-            with tqdm(total=100, unit="%", disable=None, bar_format=_BAR, initial=round(100 * self.progress, 2)) as bar:
+            with tqdm(
+                total=100,
+                initial=round(100 * self.progress, 2),
+                bar_format=BAR,
+                mininterval=0.5 if sys.stderr.isatty() else 60.0,  # a log need not hold every step
+                dynamic_ncols=True,
+            ) as bar:
                 means: Tensor | None = None
                 broken, begun, since = 0, time.monotonic(), self.samples
                 while self.progress < 1:
@@ -307,6 +315,3 @@ class Trainer:
         columns = list(dict.fromkeys(name for row in self.history for name in row))
         lines = [columns, *([f"{row.get(name, '')}" for name in columns] for row in self.history)] if columns else []
         (self.folder / HISTORY).write_text("".join(",".join(line) + "\n" for line in lines), encoding="utf-8")
-
-
-_BAR: Final = "training: {percentage:3.1f}%|{bar:20}| {elapsed}<{remaining} {postfix}"
