@@ -83,7 +83,12 @@ def evaluate_pose(estimator: PoseEstimator, labelled: LabelledSet, *, quiet: boo
         return estimator([bgr for _, bgr in batch])
 
     with (
-        tqdm(total=len(labelled), desc="judging", unit="picture", disable=True if quiet else None) as bar,
+        tqdm(
+            total=len(labelled),
+            desc=f"judging at {estimator.image_size} px",
+            unit="picture",
+            disable=True if quiet else None,
+        ) as bar,
         EstimatorPool(estimator.concurrency) as pool,
     ):
         for batch, everybody in pool.in_order(take, find):

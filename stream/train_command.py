@@ -198,9 +198,8 @@ def _evaluate(
     weights: Path, folder: Path, val: LabelledSet, args: argparse.Namespace, settings: Settings, samples: int
 ) -> dict[str, float]:
     """Figures of a weights file, and a picture of what it finds in `folder`."""
-    from pose.evaluation import JUDGED_THRESHOLD, evaluate_pose
-
     from pose.estimator import PoseEstimator
+    from pose.evaluation import JUDGED_THRESHOLD, evaluate_pose
     from pose.labelled import LabelledSet
 
     if args.val_limit:
