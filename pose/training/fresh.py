@@ -30,8 +30,10 @@ def fresh_network(architecture: Architecture) -> YoloPose:
 @torch.no_grad()
 def _expect_few_people(head: KeypointHead) -> None:
     for level, stride in enumerate(head.strides):
-        box, keypoint = head.box[level], list(head.keypoint[level])[-1]  # type: ignore[arg-type]
+        box, branch = head.box[level], head.keypoint[level]
         assert isinstance(box, nn.Conv2d)
+        assert isinstance(branch, nn.Sequential)
+        keypoint = branch[-1]
         assert isinstance(keypoint, nn.Conv2d)
         assert box.bias is not None
         assert keypoint.bias is not None
