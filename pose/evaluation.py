@@ -158,11 +158,9 @@ def _dataset(labelled: LabelledSet) -> dict[str, Any]:
 def _results(found: Sequence[Poses]) -> list[dict[str, Any]]:
     """People as COCO's result format has them. Their area is that of their keypoints, as the rules have it."""
     return [
-        {"image_id": number, "category_id": _PERSON, "keypoints": points, "score": score}
+        {"image_id": number, "category_id": _PERSON, "keypoints": points.ravel().tolist(), "score": float(score)}
         for number, poses in enumerate(found, 1)
-        for points, score in zip(
-            poses.keypoints.astype(np.float64).reshape(len(poses), -1).tolist(), poses.scores.tolist(), strict=True
-        )
+        for points, score in zip(poses.keypoints, poses.scores, strict=True)
     ]
 
 
