@@ -11,7 +11,12 @@ import numpy as np
 import pytest
 
 from pose.checkpoint import sha256
+from pose.estimator import PoseEstimator
+from pose.evaluation import JUDGED_THRESHOLD
+from stream import pose_commands
+from stream.assembly import make_estimator
 from stream.cli import main
+from stream.settings import Settings
 
 SHIPPED = Path(__file__).resolve().parents[2] / "weights" / "yolov7-tiny-pose.safetensors"
 FAST = ["--set", "pose.device=cpu", "--set", "pose.precision=fp32"]
@@ -84,6 +89,18 @@ def test_coco_file_with_areas(capsys: pytest.CaptureFixture[str], folder: Path) 
     assert told.splitlines()[-1].split()[4:6] == ["0.000", "-"]  # somebody of medium size
     assert main(["evaluate-pose", *arguments, "--json", *FAST]) == 0
     assert json.loads(capsys.readouterr().out)["area_is_estimated"] is False
+
+
+def test_judged_are_also_people_that_a_run_would_leave_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    def watched(settings: Settings) -> PoseEstimator:
+        made.append(make_estimator(settings))
+        return made[-1]
+
+    monkeypatch.setattr(pose_commands, "make_estimator", watched)
+    assert main(["evaluate-pose", "set", "--size", "64", "--set", "pose.person_threshold=0.9", *FAST]) == 0
+    assert [estimator.person_threshold for estimator in made] == [JUDGED_THRESHOLD]
 
 
 def test_the_size_of_the_settings(capsys: pytest.CaptureFixture[str]) -> None:
