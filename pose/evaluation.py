@@ -132,8 +132,6 @@ def _dataset(labelled: LabelledSet) -> dict[str, Any]:
     """The labels as the content of a COCO keypoint file. Pictures are numbered by their place in the set, from 1."""
     people: list[dict[str, Any]] = []
     for number, picture in enumerate(labelled.pictures, 1):
-        points = picture.keypoints.astype(np.float64)
-        points[..., 2] = points[..., 2].clip(0)  # unknown counts as not labelled
         boxes = np.concatenate([picture.boxes[:, :2], picture.boxes[:, 2:] - picture.boxes[:, :2]], 1)
         for row in range(len(picture)):
             people.append(
@@ -144,8 +142,8 @@ def _dataset(labelled: LabelledSet) -> dict[str, Any]:
                     "bbox": boxes[row].tolist(),
                     "area": float(picture.areas[row]),
                     "iscrowd": int(picture.crowd[row]),
-                    "keypoints": points[row].ravel().tolist(),
-                    "num_keypoints": int((points[row, :, 2] > 0).sum()),
+                    "keypoints": picture.keypoints[row].ravel().tolist(),
+                    "num_keypoints": int((picture.keypoints[row, :, 2] > 0).sum()),
                 }
             )
     images = [
@@ -158,11 +156,9 @@ def _dataset(labelled: LabelledSet) -> dict[str, Any]:
 def _results(found: Sequence[Poses]) -> list[dict[str, Any]]:
     """People as COCO's result format has them. Their area is that of their keypoints, as the rules have it."""
     return [
-        {"image_id": number, "category_id": _PERSON, "keypoints": points, "score": score}
+        {"image_id": number, "category_id": _PERSON, "keypoints": points.ravel().tolist(), "score": float(score)}
         for number, poses in enumerate(found, 1)
-        for points, score in zip(
-            poses.keypoints.astype(np.float64).reshape(len(poses), -1).tolist(), poses.scores.tolist(), strict=True
-        )
+        for points, score in zip(poses.keypoints, poses.scores, strict=True)
     ]
 
 
