@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     from stream import (
         check_command,
         database_commands,
-        pose_commands,
+        evaluate_pose_command,
         run_command,
         train_command,
         weights_commands,
@@ -92,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         database_commands,
         check_command,
         weights_commands,
-        pose_commands,
+        evaluate_pose_command,
         train_command,
     ):
         module.register(adding)

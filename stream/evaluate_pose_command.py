@@ -1,4 +1,4 @@
-"""The commands about the network itself: `stance evaluate-pose`."""
+"""`stance evaluate-pose`: how good a network is."""
 
 from __future__ import annotations
 

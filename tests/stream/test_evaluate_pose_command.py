@@ -13,7 +13,7 @@ import pytest
 from pose.checkpoint import sha256
 from pose.estimator import PoseEstimator
 from pose.evaluation import JUDGED_THRESHOLD
-from stream import pose_commands
+from stream import evaluate_pose_command
 from stream.assembly import make_estimator
 from stream.cli import main
 from stream.settings import Settings
@@ -98,7 +98,7 @@ def test_judged_are_also_people_that_a_run_would_leave_out(monkeypatch: pytest.M
         made.append(make_estimator(settings))
         return made[-1]
 
-    monkeypatch.setattr(pose_commands, "make_estimator", watched)
+    monkeypatch.setattr(evaluate_pose_command, "make_estimator", watched)
     assert main(["evaluate-pose", "set", "--size", "64", "--set", "pose.person_threshold=0.9", *FAST]) == 0
     assert [estimator.person_threshold for estimator in made] == [JUDGED_THRESHOLD]
 
