@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import math
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from index import Examples, PostureIndex, Verdict
 from index.build import PEOPLE, Estimator, add_folder, build_index
 from index.errors import DatabaseMissing
-from index.pictures import decode_picture, printable
+from index.given_keypoints import GivenKeypoints
+from index.pictures import decode_picture, printable, quiet_opencv
 from index.report import BuildReport
 from index.store import DEFAULT_PREFIX, database_exists, files_of, normalise_prefix
 from pose.embedding import EMBEDDINGS
 from pose.errors import PictureError
-from stream.assembly import database_prefix, make_estimator, warn_of_other_weights
+from stream.assembly import database_prefix
+from stream.lazy_estimator import LazyEstimator
+from stream.text_table import print_table
 
 if TYPE_CHECKING:
     from stream.settings import Settings
@@ -38,6 +39,7 @@ def register(subparsers: Any) -> None:
     build.add_argument("--people", choices=PEOPLE, default="best", help="the most prominent person, or all (best)")
     build.add_argument("--embedding", choices=sorted(EMBEDDINGS), help="how a posture becomes numbers (nose25)")
     build.add_argument("--replace", action="store_true", help="build anew although there is a database")
+    build.add_argument("--keypoints", metavar="FILE.npz", help="take keypoints from here and run no network")
 
     add = _command(subparsers, "add", _add, "add a folder of pictures per posture to a database")
     add.add_argument("folder", metavar="FOLDER", help="holds one folder per posture, such as FOLDER/standing/*.jpg")
@@ -61,10 +63,10 @@ def _command(subparsers: Any, name: str, run: Any, text: str) -> argparse.Argume
 
 def _build(args: argparse.Namespace, settings: Settings) -> int:
     path = normalise_prefix(args.index or settings.index.path)
-    with _quiet_opencv():
+    with quiet_opencv():
         index, report = build_index(
             args.folder,
-            _LazyEstimator(settings),
+            GivenKeypoints(args.keypoints) if args.keypoints else LazyEstimator(settings),
             prefix=path,
             embedding=args.embedding or settings.index.embedding,
             replace=args.replace,
@@ -84,11 +86,11 @@ def _add(args: argparse.Namespace, settings: Settings) -> int:
             f"There is no database {path} to add to. Build it with `stance build FOLDER --index {path}`."
         )
     index = PostureIndex.load(path, device=settings.index.device)
-    with _quiet_opencv():
+    with quiet_opencv():
         report = add_folder(
             index,
             args.folder,
-            _LazyEstimator(settings, index),
+            LazyEstimator(settings, index),
             prefix=path,
             people=args.people,
             min_keypoints=settings.pose.min_keypoints,
@@ -101,9 +103,9 @@ def _add(args: argparse.Namespace, settings: Settings) -> int:
 def _query(args: argparse.Namespace, settings: Settings) -> int:
     path = database_prefix(settings, args.index)
     index = PostureIndex.load(path, device=settings.index.device)
-    estimator = _LazyEstimator(settings, index)
+    estimator = LazyEstimator(settings, index)
     answers = []
-    with _quiet_opencv():
+    with quiet_opencv():
         for name in args.pictures:
             try:
                 answer = _ask(name, index, estimator, settings)
@@ -154,44 +156,8 @@ def _info(args: argparse.Namespace, settings: Settings) -> int:
     print(f"built from {', '.join(facts['built_from']) or 'unknown'}")
     print(f"files      {', '.join(f'{name} ({size:,} bytes)' for name, size in facts['files'].items())}")
     print()
-    _print_table(["label", "rows"], [[printable(label), str(count)] for label, count in sorted(index.counts.items())])
+    print_table(["label", "rows"], [[printable(label), str(count)] for label, count in sorted(index.counts.items())])
     return 0
-
-
-class _LazyEstimator:
-    """The network, loaded when the first batch needs it: faults of folders and databases are told before that wait."""
-
-    def __init__(self, settings: Settings, index: PostureIndex | None = None) -> None:
-        self._settings = settings
-        self._index = index
-        self._estimator: Estimator | None = None
-
-    def _loaded(self) -> Estimator:
-        if self._estimator is None:
-            estimator = make_estimator(self._settings)
-            if self._index is not None:
-                warn_of_other_weights(self._index, estimator)
-            self._estimator = estimator
-        return self._estimator
-
-    @property
-    def network(self) -> str:
-        return self._loaded().network
-
-    @property
-    def weights_digest(self) -> str:
-        return self._loaded().weights_digest
-
-    @property
-    def batch_size(self) -> int:
-        return self._loaded().batch_size
-
-    @property
-    def concurrency(self) -> int:
-        return self._loaded().concurrency
-
-    def __call__(self, frames: Any, /) -> Any:
-        return self._loaded()(frames)
 
 
 def _ask(name: str, index: PostureIndex, estimator: Estimator, settings: Settings) -> dict[str, Any]:
@@ -290,7 +256,7 @@ def _print_report(path: Path, index: PostureIndex, report: BuildReport, as_json:
         for entry in report.classes
     ]
     rows.append(["all", str(report.pictures), str(report.people), str(report.skipped())])
-    _print_table(["class", "pictures", "people", "skipped and why"], rows)
+    print_table(["class", "pictures", "people", "skipped and why"], rows)
     for entry in report.classes:
         for why, names in entry.skipped.items():
             if why.needs_a_look:
@@ -299,27 +265,3 @@ def _print_report(path: Path, index: PostureIndex, report: BuildReport, as_json:
     if report.outside:
         print(f"{len(report.outside)} picture(s) lie outside the class folders: {printable(report.outside[0])} …")
     print(f"{path}: {index.rows} rows, {len(index.classes)} classes, {report.seconds:.1f} s")
-
-
-def _print_table(head: list[str], rows: list[list[str]]) -> None:
-    """Columns wide enough; numbers to the right."""
-    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
-    for row in [head, *rows]:
-        cells = [
-            cell.rjust(width) if column and rows and rows[0][column].isdecimal() and column < 3 else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        print("  ".join(cells).rstrip())
-
-
-@contextlib.contextmanager
-def _quiet_opencv() -> Iterator[None]:
-    """Keep OpenCV's own lines about damaged pictures off standard error; ours name the picture."""
-    from cv2.utils import logging as opencv_log
-
-    level = opencv_log.getLogLevel()
-    opencv_log.setLogLevel(opencv_log.LOG_LEVEL_SILENT)
-    try:
-        yield
-    finally:
-        opencv_log.setLogLevel(level)

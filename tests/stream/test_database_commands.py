@@ -16,7 +16,7 @@ from index import PostureIndex, starter_prefix
 from index.errors import DatabaseExists, DatabaseMissing, FolderError, NothingAdded, UnsafeLabels
 from pose.errors import PictureError
 from pose.poses import Poses
-from stream import database_commands
+from stream import lazy_estimator
 from stream.assembly import database_prefix
 from stream.database_commands import register
 from stream.settings import IndexSettings, Settings
@@ -46,7 +46,7 @@ class Colours:
 @pytest.fixture(autouse=True)
 def network(monkeypatch: pytest.MonkeyPatch) -> Colours:
     stand_in = Colours()
-    monkeypatch.setattr(database_commands, "make_estimator", lambda settings: stand_in)
+    monkeypatch.setattr(lazy_estimator, "make_estimator", lambda settings: stand_in)
     return stand_in
 
 
@@ -185,7 +185,7 @@ def test_faults_are_told(tmp_path: Path) -> None:
 
 
 def test_faults_of_folders_come_before_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database_commands, "make_estimator", lambda settings: pytest.fail("loaded the network"))
+    monkeypatch.setattr(lazy_estimator, "make_estimator", lambda settings: pytest.fail("loaded the network"))
     with pytest.raises(FolderError):
         stance("build", "images_data/standing")
     with pytest.raises(DatabaseMissing):
