@@ -95,4 +95,4 @@ def _shapes(keypoints: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _mirrored(keypoints: NDArray[np.float32]) -> NDArray[np.float32]:
     """The same people in a looking-glass: x turned round, left and right exchanged."""
-    return keypoints[:, FLIP] * np.float32([-1, 1, 1])
+    return keypoints[:, FLIP] * np.array([-1, 1, 1], np.float32)

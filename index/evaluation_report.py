@@ -38,6 +38,7 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
     ]
     return {
         "method": evaluation.method,
+        "embedding": evaluation.embedding,
         "people": evaluation.people,
         "accuracy": _number(evaluation.accuracy),
         "accuracy_among_named": _number(evaluation.accuracy_among_named),

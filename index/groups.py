@@ -27,8 +27,8 @@ def group_of(picture: str, grouping: str) -> str | None:
     - `picture`: every picture is a group of its own.
     - `source`: the file's name up to the first `_`, as `har` in `standing/har_0494.jpg`; a name without one belongs to
       the folder it lies in.
-    - `person`, `camera`: what follows that word in the path, where it begins a piece and a number, `-`, `=` or `.` comes
-      next; pieces are divided by `/`, `_` and blanks. `anna` in `standing/person-anna/1.jpg`, `2` in
+    - `person`, `camera`: what follows that word in the path, where it begins a piece and a number, `-`, `=` or `.`
+      comes next; pieces are divided by `/`, `_` and blanks. `anna` in `standing/person-anna/1.jpg`, `2` in
       `standing/camera2_0001.jpg`.
 
     Args:

@@ -139,6 +139,6 @@ def auroc(score: NDArray[np.floating], positive: NDArray[np.bool_]) -> float:
     return float((ranks[positive].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
-def _divide(above: NDArray[np.floating], below: NDArray[np.integer]) -> NDArray[np.float64]:
+def _divide(above: NDArray[np.number], below: NDArray[np.integer]) -> NDArray[np.float64]:
     """`above / below`, NaN where there is nothing below."""
     return np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)

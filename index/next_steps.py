@@ -7,12 +7,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from index.evaluation import Evaluation
+from index.evaluation import OTHER, Evaluation
 from index.metrics import MIN_SUPPORT
 from index.pictures import printable
 from index.report import Skip
 from index.verdict import Unknown
-from index.viewpoint import VIEWS, viewpoints
+from index.viewpoint import VIEWS, torso_tilts, viewpoints
 
 __all__ = ["MIN_PICTURES", "next_steps"]
 
@@ -30,6 +30,12 @@ MIN_PEOPLE: Final = 3
 
 MAX_CALIBRATION_ERROR: Final = 0.1
 
+MIN_LEAN_RADIANS: Final = np.pi / 4
+"""Postures whose torsos lean differently by more than this are told apart by an embedding that sees which way is up."""
+
+TURNING_MEANS_NOTHING: Final = ("nose25",)
+"""Embeddings in which a person and the same person turned in the picture are one point."""
+
 _MOST: Final = 0.6  # of some people, to say how most of them are
 
 _CURES: Final = {
@@ -46,34 +52,59 @@ _CURES: Final = {
 
 def next_steps(evaluation: Evaluation) -> list[str]:
     """One sentence per step, the one that mends most first; never empty."""
-    steps = [
-        *_taken_for_another(evaluation),
-        *_left_unknown(evaluation),
-    ]
+    steps = [*_taken_for_another(evaluation), *_strangers(evaluation), *_left_unknown(evaluation)]
     sentences = [sentence for _, sentence in sorted(steps, key=lambda step: -step[0])]
+    sentences = _untaught(evaluation) + sentences
     sentences += _twins(evaluation) + _small_classes(evaluation) + _sureness(evaluation)
     return sentences or ["Nothing stands out. Evaluate with pictures of other people, places and cameras."]
 
 
+def _untaught(evaluation: Evaluation) -> list[str]:
+    names = [
+        _name(label)
+        for place, label in enumerate(evaluation.classes)
+        if (evaluation.untaught & (evaluation.truth == place)).any()
+    ]
+    if not names:
+        return []
+    return [
+        f"Nothing was left to learn {', '.join(names)} from while some of their people were asked about: add pictures "
+        "of them from elsewhere, or split another way (--group)."
+    ]
+
+
 def _taken_for_another(evaluation: Evaluation) -> list[tuple[int, str]]:
     """Classes that get another's label, with the people it concerns."""
-    steps = []
+    steps: list[tuple[int, str]] = []
+    turned: list[tuple[int, str]] = []
     for label, name in enumerate(evaluation.classes):
-        of_class = evaluation.truth == label
+        of_class = (evaluation.truth == label) & ~evaluation.untaught
         for other, other_name in enumerate(evaluation.classes):
             wrong = of_class & (evaluation.named == other)
-            count, all_of_them = int(wrong.sum()), int(of_class.sum())
-            if label == other or count < MIN_PEOPLE or count < MIN_TAKEN * all_of_them:
+            count = int(wrong.sum())
+            if label == other or count < MIN_PEOPLE or count < MIN_TAKEN * of_class.sum():
                 continue
-            said = f"{_name(name)} is taken for {_name(other_name)} in {count / all_of_them:.0%} ({count} of {all_of_them})"
-            steps.append((count, f"{said}: add pictures of {_name(name)}{_like(evaluation, wrong)}."))
+            said = f"{_name(name)} is taken for {_name(other_name)} in {_part(wrong, of_class)}"
+            if _blind_to_turning(evaluation, wrong, other):
+                turned.append((count, said))
+            else:
+                steps.append((count, f"{said}: add pictures of {_name(name)}{_like(evaluation, wrong)}."))
+    if turned:
+        cure = f"{evaluation.embedding} does not see which way is up; choose another embedding"
+        steps.append((sum(count for count, _ in turned), f"{', '.join(said for _, said in turned)}: {cure}."))
+    return steps
+
+
+def _strangers(evaluation: Evaluation) -> list[tuple[int, str]]:
+    """Classes whose label people get who are in none of the postures, with the people it concerns."""
+    steps = []
     strangers = evaluation.truth < 0
-    for other, other_name in enumerate(evaluation.classes):
+    for other, name in enumerate(evaluation.classes):
         wrong = strangers & (evaluation.named == other)
         count = int(wrong.sum())
-        if count >= MIN_PEOPLE and count >= MIN_TAKEN * int(strangers.sum()):
-            said = f"{count} of {int(strangers.sum())} people who are in none of the postures are called {_name(other_name)}"
-            steps.append((count, f"{said}: add pictures like {_example(evaluation, wrong)} as a class other."))
+        if count >= MIN_PEOPLE and count >= MIN_TAKEN * strangers.sum():
+            said = f"people who are in none of the postures are called {_name(name)} in {_part(wrong, strangers)}"
+            steps.append((count, f"{said}: teach the class {OTHER} pictures like them{_like(evaluation, wrong)}."))
     return steps
 
 
@@ -82,10 +113,10 @@ def _left_unknown(evaluation: Evaluation) -> list[tuple[int, str]]:
     steps = []
     reasons = np.array([reason or "" for reason in evaluation.reasons], object)
     for label, name in enumerate(evaluation.classes):
-        of_class = evaluation.truth == label
+        of_class = (evaluation.truth == label) & ~evaluation.untaught
         refused = of_class & (evaluation.named < 0)
-        count, all_of_them = int(refused.sum()), int(of_class.sum())
-        if count < MIN_PEOPLE or count < MIN_REFUSED * all_of_them:
+        count = int(refused.sum())
+        if count < MIN_PEOPLE or count < MIN_REFUSED * of_class.sum():
             continue
         names, counts = np.unique(reasons[refused].astype(str), return_counts=True)
         reason = str(names[counts.argmax()])
@@ -93,7 +124,7 @@ def _left_unknown(evaluation: Evaluation) -> list[tuple[int, str]]:
         cure = _CURES.get(reason, reason).format(
             label=_name(name), like=_like(evaluation, mostly), with_whom=_rival(evaluation, mostly, label)
         )
-        said = f"{_name(name)} stays unknown in {count / all_of_them:.0%} ({count} of {all_of_them})"
+        said = f"{_name(name)} stays unknown in {_part(refused, of_class)}"
         steps.append((count, f"{said}, mostly for {reason}: {cure}."))
     return steps
 
@@ -134,6 +165,20 @@ def _sureness(evaluation: Evaluation) -> list[str]:
     way = "surer than it is right" if said > right else "more right than it is sure"
     cure = "; a higher index.min_share refuses more" if said > right else "; a lower index.min_share refuses less"
     return [f"It is {way}: {said:.0%} on average where {right:.0%} are right{cure}."]
+
+
+def _blind_to_turning(evaluation: Evaluation, wrong: NDArray[np.bool_], other: int) -> bool:
+    """Whether these people differ from those of the other class by how the torso leans, and the embedding is blind."""
+    if evaluation.embedding not in TURNING_MEANS_NOTHING:
+        return False
+    tilts = torso_tilts(evaluation.examples.keypoints)  # NaN for people of unknown origin
+    known = np.isfinite(tilts)
+    theirs, others = tilts[known & wrong], tilts[known & (evaluation.truth == other)]
+    return bool(len(theirs) and len(others) and abs(np.median(theirs) - np.median(others)) > MIN_LEAN_RADIANS)
+
+
+def _part(some: NDArray[np.bool_], all_of_them: NDArray[np.bool_]) -> str:
+    return f"{some.sum() / all_of_them.sum():.0%} ({some.sum()} of {all_of_them.sum()})"
 
 
 def _like(evaluation: Evaluation, chosen: NDArray[np.bool_]) -> str:

@@ -11,14 +11,8 @@ from typing import Any, Final
 from index import PostureIndex
 from index.build import Estimator, add_folder
 from index.errors import EvaluationError
-from index.evaluation import (
-    Evaluation,
-    Missed,
-    check_classes,
-    evaluate_folds,
-    evaluate_held_out,
-    evaluate_leaving_one_out,
-)
+from index.evaluate import check_classes, evaluate_folds, evaluate_held_out, evaluate_leaving_one_out
+from index.evaluation import Evaluation, Missed
 from index.evaluation_report import as_json
 from index.given_keypoints import GivenKeypoints
 from index.groups import GROUPINGS
@@ -75,13 +69,13 @@ def _evaluate(args: argparse.Namespace, settings: Settings) -> int:
     outputs = {name: check_picture_output(name) for name in (args.confusion, args.reliability) if name}
     path = database_prefix(settings, args.index)
     index = PostureIndex.load(path, device=settings.index.device)
-    vote = {"k": settings.index.k, "min_share": settings.index.min_share}
+    k, min_share = settings.index.k, settings.index.min_share
     if args.folders:
         evaluation = _held_out(args, settings, index)
     elif args.folds is not None:
-        evaluation = evaluate_folds(index, args.folds, args.group or "picture", **vote)
+        evaluation = evaluate_folds(index, args.folds, args.group or "picture", k=k, min_share=min_share)
     else:
-        evaluation = evaluate_leaving_one_out(index, **vote)
+        evaluation = evaluate_leaving_one_out(index, k=k, min_share=min_share)
     if args.confusion:
         write_picture(outputs[args.confusion], draw_confusion(evaluation))
     if args.reliability:
@@ -160,7 +154,7 @@ def _print(path: Path, evaluation: Evaluation) -> None:
     if twins:
         without = f"people who are, nearly, in the database; accuracy without {evaluation.accuracy_without_twins:.3f}"
         facts.append(["near-duplicates", str(twins), without])
-    print_table(["", "", ""], facts)
+    print_table(["measure", "value", "meaning"], facts)
     print()
     _print_classes(evaluation)
     print()
