@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -129,12 +130,9 @@ def _evaluate(
     code = {label: place for place, label in enumerate(classes)}
     verdicts = [verdict for trial in trials for verdict in trial.ask(k, min_share)]
     labels = [*(label for trial in trials for label in trial.labels), *(miss.label for miss in missed)]
-    nobody = Verdict(None, 0.0, float("nan"), None, None, (), (), ())
-    verdicts += [nobody] * len(missed)
-    lost = Examples.unknown(len(missed))
-    lost = Examples(
-        tuple(miss.picture for miss in missed), lost.digests, lost.people, lost.keypoints, lost.boxes, lost.sizes
-    )
+    reasons = [*(_reason(verdict) for verdict in verdicts), *(miss.reason for miss in missed)]
+    verdicts += [Verdict(None, 0.0, float("nan"), None, None, (), (), ())] * len(missed)
+    lost = replace(Examples.unknown(len(missed)), pictures=tuple(miss.picture for miss in missed))
     twins = [twins_between(trial.examples, trial.index.examples, trial.own) >= 0 for trial in trials]
     untaught = [trial.untaught for trial in trials]
     counts = index.counts
@@ -150,10 +148,7 @@ def _evaluate(
         rivals=_codes(code, [_second(verdict) for verdict in verdicts]),
         share=np.array([verdict.share for verdict in verdicts], np.float64),
         distance=np.array([verdict.distance for verdict in verdicts], np.float64),
-        reasons=(
-            *(None if v.reason is None else str(v.reason) for v in verdicts[: len(verdicts) - len(missed)]),
-            *(miss.reason for miss in missed),
-        ),
+        reasons=tuple(reasons),
         twins=np.concatenate([*twins, np.zeros(len(missed), bool)]),
         untaught=np.concatenate([*untaught, np.zeros(len(missed), bool)]),
         examples=Examples.concatenate([*(trial.examples for trial in trials), lost]),
@@ -201,6 +196,10 @@ def _classes(index: PostureIndex) -> tuple[str, ...]:
 def _codes(code: dict[str, int], labels: Sequence[str | None]) -> NDArray[np.int64]:
     """Places of labels in `classes`, int64 `[N]`; −1 for None and `OTHER`."""
     return np.array([-1 if label is None else code.get(label, -1) for label in labels], np.int64)
+
+
+def _reason(verdict: Verdict) -> str | None:
+    return verdict.label if verdict.label == OTHER else verdict.reason and str(verdict.reason)
 
 
 def _second(verdict: Verdict) -> str | None:

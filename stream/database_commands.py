@@ -1,23 +1,20 @@
-"""The commands about databases: `stance build`, `add`, `query` and `info`."""
+"""The commands about databases: `stance build`, `add` and `info`."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from index import Examples, PostureIndex, Verdict
-from index.build import PEOPLE, Estimator, add_folder, build_index
+from index import PostureIndex
+from index.build import PEOPLE, add_folder, build_index
 from index.errors import DatabaseMissing
 from index.given_keypoints import GivenKeypoints
-from index.pictures import decode_picture, printable, quiet_opencv
+from index.pictures import printable, quiet_opencv
 from index.report import BuildReport
 from index.store import DEFAULT_PREFIX, database_exists, files_of, normalise_prefix
 from pose.embedding import EMBEDDINGS
-from pose.errors import PictureError
 from stream.assembly import database_prefix
 from stream.lazy_estimator import LazyEstimator
 from stream.text_table import print_table
@@ -29,7 +26,7 @@ __all__ = ["register"]
 
 
 def register(subparsers: Any) -> None:
-    """Add the four commands to what `argparse.ArgumentParser.add_subparsers` gave.
+    """Add the three commands to what `argparse.ArgumentParser.add_subparsers` gave.
 
     Each sets `run`, a function of the parsed arguments and the `Settings` that gives the exit code. Faults of the user
     rise as `StanceError`, ctrl-C as `KeyboardInterrupt`.
@@ -44,9 +41,6 @@ def register(subparsers: Any) -> None:
     add = _command(subparsers, "add", _add, "add a folder of pictures per posture to a database")
     add.add_argument("folder", metavar="FOLDER", help="holds one folder per posture, such as FOLDER/standing/*.jpg")
     add.add_argument("--people", choices=PEOPLE, default="best", help="the most prominent person, or all (best)")
-
-    query = _command(subparsers, "query", _query, "say what posture the people in pictures are in, and why")
-    query.add_argument("pictures", metavar="PICTURE", nargs="+", help="a picture file")
 
     _command(subparsers, "info", _info, "say what a database holds")
 
@@ -100,28 +94,6 @@ def _add(args: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _query(args: argparse.Namespace, settings: Settings) -> int:
-    path = database_prefix(settings, args.index)
-    index = PostureIndex.load(path, device=settings.index.device)
-    estimator = LazyEstimator(settings, index)
-    answers = []
-    with quiet_opencv():
-        for name in args.pictures:
-            try:
-                answer = _ask(name, index, estimator, settings)
-            except PictureError as error:
-                if len(args.pictures) == 1:
-                    raise
-                print(error, file=sys.stderr)
-                answer = {"picture": printable(name), "error": str(error)}
-            answers.append(answer)
-            if not args.json:
-                _print_answer(answer)
-    if args.json:
-        print(json.dumps({"index": str(path), "pictures": answers}, indent=2))
-    return 2 if any("error" in answer for answer in answers) else 0
-
-
 def _info(args: argparse.Namespace, settings: Settings) -> int:
     path = database_prefix(settings, args.index)
     index = PostureIndex.load(path, device="cpu")
@@ -158,71 +130,6 @@ def _info(args: argparse.Namespace, settings: Settings) -> int:
     print()
     print_table(["label", "rows"], [[printable(label), str(count)] for label, count in sorted(index.counts.items())])
     return 0
-
-
-def _ask(name: str, index: PostureIndex, estimator: Estimator, settings: Settings) -> dict[str, Any]:
-    """Everybody in a picture, most prominent first, as JSON."""
-    try:
-        data = Path(name).read_bytes()
-    except OSError as error:
-        raise PictureError(f"{printable(name)} cannot be read: {error.strerror}.") from error
-    bgr = decode_picture(data, printable(name))
-    (poses,) = estimator([bgr])
-    poses = poses.select(poses.by_prominence())
-    rows = index.embedding(poses, settings.pose.min_keypoints, settings.pose.keypoint_threshold)
-    verdicts = index.classify(rows, settings.index.k, settings.index.min_share)
-    examples = index.examples
-    people = [
-        _person(verdict, box, score, examples)
-        for verdict, box, score in zip(verdicts, poses.boxes.tolist(), poses.scores.tolist(), strict=True)
-    ]
-    return {"picture": printable(name), "size": {"height": bgr.shape[0], "width": bgr.shape[1]}, "people": people}
-
-
-def _person(verdict: Verdict, box: list[float], score: float, examples: Examples) -> dict[str, Any]:
-    return {
-        "label": verdict.label,
-        "share": round(verdict.share, 4),
-        "distance": None if math.isnan(verdict.distance) else round(verdict.distance, 4),
-        "best": verdict.best,
-        "reason": None if verdict.reason is None else str(verdict.reason),
-        "box": [round(value, 1) for value in box],
-        "score": round(score, 4),
-        "neighbours": [
-            {
-                "label": label,
-                "distance": round(distance, 4),
-                "row": row,
-                "picture": printable(examples.pictures[row]) or None,
-                "person": int(examples.people[row]) if examples.people[row] >= 0 else None,
-            }
-            for row, label, distance in zip(verdict.entries, verdict.labels, verdict.distances, strict=True)
-        ],
-    }
-
-
-def _print_answer(answer: dict[str, Any]) -> None:
-    if "error" in answer:
-        return
-    print(answer["picture"])
-    if not answer["people"]:
-        print("  no person found")
-    for number, person in enumerate(answer["people"], 1):
-        x1, y1, x2, y2 = person["box"]
-        where = f"box {x1:.0f},{y1:.0f} to {x2:.0f},{y2:.0f}"
-        if person["reason"] is None:
-            said = f"{printable(person['label'])}, {person['share']:.0%} of the vote, distance {person['distance']:.3f}"
-        else:
-            said = f"unknown: {person['reason']}"
-            if person["best"] is not None:
-                best, share = printable(person["best"]), person["share"]
-                said += f" (nearest to {best}, {share:.0%} of the vote, distance {person['distance']:.3f})"
-        print(f"  person {number}  {said}  [{where}]")
-        for neighbour in person["neighbours"]:
-            origin = neighbour["picture"] or "origin unknown"
-            if neighbour["person"]:
-                origin += f", person {neighbour['person'] + 1}"
-            print(f"    {neighbour['distance']:.3f}  {printable(neighbour['label'])}  row {neighbour['row']}  {origin}")
 
 
 def _print_report(path: Path, index: PostureIndex, report: BuildReport, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""`stance build`, `add`, `query` and `info`, run through argparse with a stand-in for the network."""
+"""`stance build`, `add`, `info` and `query`, run through argparse with a stand-in for the network."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ from index import PostureIndex, starter_prefix
 from index.errors import DatabaseExists, DatabaseMissing, FolderError, NothingAdded, UnsafeLabels
 from pose.errors import PictureError
 from pose.poses import Poses
-from stream import lazy_estimator
+from stream import database_commands, lazy_estimator, query_command
 from stream.assembly import database_prefix
-from stream.database_commands import register
 from stream.settings import IndexSettings, Settings
 
 
@@ -71,7 +70,9 @@ def paint(name: str, blue: int) -> str:
 
 def stance(*arguments: str, settings: Settings | None = None) -> int:
     parser = argparse.ArgumentParser(prog="stance")
-    register(parser.add_subparsers(required=True))
+    commands = parser.add_subparsers(required=True)
+    for module in (database_commands, query_command):
+        module.register(commands)
     args = parser.parse_args(arguments)
     code = args.run(args, settings or Settings())
     assert isinstance(code, int)
