@@ -62,26 +62,31 @@ def group_codes(pictures: Sequence[str], grouping: str, families: NDArray[np.int
             f"standing/{grouping}-one/0001.jpg, or use --group source or --group picture."
         )
     if grouping == "picture":
-        names = [str(family) for family in families]
-    _, codes = np.unique([f"={name}" if name is not None else "" for name in names], return_inverse=True)
-    # Groups that have a family in common are one: pull both numbers down to the smaller one until nothing moves.
-    codes = np.asarray(codes, np.int64)
-    while True:
-        lowest = np.full(len(codes), len(codes), np.int64)
-        np.minimum.at(lowest, families, codes)  # by family
-        joined = lowest[families]
-        by_group = np.full(len(codes), len(codes), np.int64)
-        np.minimum.at(by_group, codes, joined)
-        joined = by_group[codes]
-        if (joined == codes).all():
-            break
-        codes = joined
+        codes = np.asarray(families, np.int64)
+    else:
+        _, places = np.unique([f"={name}" if name is not None else "" for name in names], return_inverse=True)
+        codes = _joined(np.asarray(places, np.int64), families)
     if len(np.unique(codes)) < 2:
+        if grouping == "picture":
+            raise EvaluationError("All pictures are near-duplicates of one another, so nothing can be held out.")
         near = " once near-duplicates are kept together" if len(set(names)) > 1 else ""
         raise EvaluationError(
             f"All pictures are of one {grouping}{near}, so nothing can be held out. Use --group picture."
         )
     return codes
+
+
+def _joined(codes: NDArray[np.int64], families: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Groups that have a family in common made one: both numbers come down to the smaller until nothing moves."""
+    while True:
+        lowest = codes
+        for parts in (families, codes):
+            smallest = np.full(len(codes), len(codes), np.int64)
+            np.minimum.at(smallest, parts, lowest)
+            lowest = smallest[parts]
+        if (lowest == codes).all():
+            return codes
+        codes = lowest
 
 
 def assign_folds(groups: NDArray[np.integer], folds: int) -> NDArray[np.int64]:

@@ -49,6 +49,8 @@ _CURES: Final = {
     str(Unknown.NO_MAJORITY): "their neighbours disagree{with_whom}: add pictures of {label}{like}",
 }
 
+_ANY_CURE: Final = "add pictures of {label}{like}"
+
 
 def next_steps(evaluation: Evaluation) -> list[str]:
     """One sentence per step, the one that mends most first; never empty."""
@@ -121,7 +123,7 @@ def _left_unknown(evaluation: Evaluation) -> list[tuple[int, str]]:
         names, counts = np.unique(reasons[refused].astype(str), return_counts=True)
         reason = str(names[counts.argmax()])
         mostly = refused & (reasons == reason)
-        cure = _CURES.get(reason, reason).format(
+        cure = _CURES.get(reason, _ANY_CURE).format(
             label=_name(name), like=_like(evaluation, mostly), with_whom=_rival(evaluation, mostly, label)
         )
         said = f"{_name(name)} stays unknown in {_part(refused, of_class)}"
@@ -150,7 +152,7 @@ def _small_classes(evaluation: Evaluation) -> list[str]:
     few = [f"{_name(name)} {n}" for n, name in zip(support, evaluation.classes, strict=True) if n < MIN_SUPPORT]
     if few:
         steps.append(
-            f"Too few people to judge by, and not in macro F1: {', '.join(few)}. Ask about {MIN_SUPPORT} or more."
+            f"Too few people to judge by, so not in macro F1: {', '.join(few)}. Ask about {MIN_SUPPORT} or more each."
         )
     return steps
 

@@ -74,8 +74,9 @@ def _strip(
     _write(strip, explain(verdict, keypoints, index, settings), GAP, GAP + LINE + TEXT, width)
     bgr = asked.bgr if settings.overlay.picture else None
     _put(strip, 0, top, _tile(bgr, keypoints, asked.poses.boxes[person], overlay), overlay, verdict.label)
-    shares = ", ".join(f"{printable(label)} {share:.0%}" for label, share in verdict.probabilities)
-    _write(strip, shares, GAP, top + TILE + TEXT + 2, TILE)
+    shares = [f"{printable(label)} {share:.0%}" for label, share in verdict.probabilities]
+    _write(strip, ", ".join(shares[:2]), GAP, top + TILE + TEXT + 2, TILE)
+    _write(strip, ", ".join(shares[2:]), GAP, top + TILE + LINE + TEXT + 2, TILE)
     examples = index.examples
     for place, (row, label, distance) in enumerate(
         zip(verdict.entries, verdict.labels, verdict.distances, strict=True), 1
@@ -114,7 +115,7 @@ def _tile(bgr: Picture | None, keypoints: NDArray[np.float32], box: NDArray[np.f
         cv2.warpAffine(bgr, matrix, (TILE, TILE), tile, shrinking, cv2.BORDER_CONSTANT, (PLAIN, PLAIN, PLAIN))
     moved = keypoints.copy()
     moved[:, :2] = np.nan_to_num(keypoints[:, :2] * scale + shift)
-    overlay.draw_skeleton(tile, moved, 3)
+    overlay.draw_skeleton(tile, moved, 2)
     return tile
 
 

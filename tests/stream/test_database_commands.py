@@ -18,6 +18,7 @@ from pose.errors import PictureError
 from pose.poses import Poses
 from stream import database_commands, lazy_estimator, query_command
 from stream.assembly import database_prefix
+from stream.errors import SinkError
 from stream.settings import IndexSettings, Settings
 
 
@@ -134,6 +135,26 @@ def test_query_says_why(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[2].split() == ["0.000", "standing", "row", "4", "images_data/standing/1.png"]
     assert lines[7] == "  person 2  unknown: too few keypoints  [box 1,1 to 9,9]"
     assert lines[8:] == ["black.png", "  no person found"]
+
+
+def test_query_explains(capsys: pytest.CaptureFixture[str]) -> None:
+    stance("build", "images_data")
+    capsys.readouterr()
+    assert stance("query", paint("q.png", 11), "--explain", "--out", "why.png") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].startswith("    why: ")
+    assert "% of the vote, at least 50% is asked for; the median distance to its 5 neighbours is 0." in lines[2]
+    assert lines[3].startswith("    probabilities: standing ")
+    assert "    why: 0 of 17 keypoints score 0.5 or more, pose.min_keypoints asks for 5" in lines
+    why = cv2.imread("why.png")
+    assert why is not None
+    assert stance("query", "q.png", "--json") == 0
+    person, other = json.loads(capsys.readouterr().out)["pictures"][0]["people"]
+    assert person["why"] == lines[2].removeprefix("    why: ")
+    assert sum(person["probabilities"].values()) == pytest.approx(1, abs=1e-3)
+    assert other["probabilities"] == {}
+    with pytest.raises(SinkError, match="is the source itself"):
+        stance("query", "q.png", "--out", "q.png")
 
 
 def test_query_names_what_cannot_be_read(capsys: pytest.CaptureFixture[str]) -> None:
