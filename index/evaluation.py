@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from index.examples import Examples
 from index.metrics import MIN_SUPPORT, Calibration, ClassScores, accuracy, calibrate, class_scores, confuse
 
-__all__ = ["OTHER", "Evaluation", "LeftOut", "Missed"]
+__all__ = ["Evaluation", "LeftOut", "Missed"]
 
 OTHER: Final = "other"
 """The class of people who are in none of the postures: unknown is the right answer for them."""

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MIN_SUPPORT", "Calibration", "ClassScores", "accuracy", "auroc", "calibrate", "class_scores", "confuse"]
+__all__ = ["Calibration", "ClassScores", "accuracy", "auroc", "calibrate", "class_scores", "confuse"]
 
 MIN_SUPPORT: Final = 15
 """A class with fewer people asked counts in accuracy, not in averages over classes: one error would move its own score

@@ -91,6 +91,15 @@ def test_a_copy_of_a_row_is_still_there_when_the_row_is_not(clusters: tuple[np.n
     assert (evaluation.distance == 0).all()
 
 
+def test_a_row_is_not_its_own_neighbour_where_there_are_few(clusters: tuple[np.ndarray, list[str]]) -> None:
+    rows, labels = clusters
+    evaluation = evaluate_leaving_one_out(database(rows[[0, 1, 10]], [labels[0], labels[1], labels[10]]))
+    assert labels_of(evaluation, evaluation.best)[2] == "standing"
+    np.testing.assert_allclose(
+        evaluation.distance[2], np.linalg.norm(rows[[0, 1]] - rows[10], axis=1).mean(), rtol=1e-6
+    )
+
+
 def test_folds_are_databases_of_the_others(crowd: PostureIndex) -> None:
     evaluation = evaluate_folds(crowd, 4)
     digests = np.array(crowd.examples.digests)

@@ -35,6 +35,8 @@ def test_codes_follow_names_and_families() -> None:
     assert len(set(codes.tolist())) == 4
     codes = group_codes(pictures, "source", np.array([0, 1, 2, 1, 2]))  # b and d are one, c and a by way of row 4
     assert codes[0] == codes[4] == codes[2] != codes[1] == codes[3]
+    codes = group_codes(["s/a_1", "s/b_1", "s/c_1", "s/c_2"], "source", np.array([0, 1, 0, 3]))
+    assert codes[0] == codes[2] == codes[3] != codes[1]  # c_2 follows c_1, which is a_1
     codes = group_codes(pictures, "picture", np.array([0, 1, 2, 1, 4]))
     assert codes[1] == codes[3]
     assert len(set(codes.tolist())) == 4
