@@ -38,15 +38,13 @@ TURNING_MEANS_NOTHING: Final = ("nose25",)
 
 _MOST: Final = 0.6  # of some people, to say how most of them are
 
-_CURES: Final = {
-    str(
-        Skip.NO_PERSON
-    ): "the network finds nobody there: use pictures that show the person larger, or a larger network (pose.network)",
-    str(
-        Unknown.TOO_FEW_KEYPOINTS
-    ): "too little of the person is seen: use pictures that show more of the body, or lower pose.min_keypoints",
-    str(Unknown.TOO_FAR): "nothing in the database is like them: add pictures of {label}{like}",
-    str(Unknown.NO_MAJORITY): "their neighbours disagree{with_whom}: add pictures of {label}{like}",
+_CURES: Final[dict[str, str]] = {
+    Skip.NO_PERSON: "the network finds nobody there: use pictures that show the person larger, or a larger network "
+    "(pose.network)",
+    Unknown.TOO_FEW_KEYPOINTS: "too little of the person is seen: use pictures that show more of the body, or lower "
+    "pose.min_keypoints",
+    Unknown.TOO_FAR: "nothing in the database is like them: add pictures of {label}{like}",
+    Unknown.NO_MAJORITY: "their neighbours disagree{with_whom}: add pictures of {label}{like}",
 }
 
 _ANY_CURE: Final = "add pictures of {label}{like}"

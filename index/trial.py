@@ -78,11 +78,10 @@ class Trial:
         most_hidden = int(np.bincount(pictures).max(initial=0))
         found = self.index.search(self.vectors, k + most_hidden)
         hidden = (pictures[own][:, None] == pictures[found.entries]) & (found.entries >= 0)
-        order = np.argsort(hidden, axis=1, kind="stable")[:, :k]  # what stays comes first, still nearest first
-        gone = np.take_along_axis(hidden, order, axis=1)
+        # What stays comes first, still nearest first; of k + most_hidden at least k stay, counting the missing ones.
+        order = np.argsort(hidden, axis=1, kind="stable")[:, :k]
         entries = np.take_along_axis(found.entries, order, axis=1)
-        distances = np.take_along_axis(found.distances, order, axis=1)
-        return Matches(np.where(gone, -1, entries), np.where(gone, np.float32(np.nan), distances))
+        return Matches(entries, np.take_along_axis(found.distances, order, axis=1))
 
 
 def part_of(index: PostureIndex, rows: NDArray[np.bool_]) -> PostureIndex:
