@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     from stream import (
         check_command,
         database_commands,
+        evaluate_command,
         evaluate_pose_command,
         run_command,
         train_command,
@@ -90,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     for module in (
         run_command,
         database_commands,
+        evaluate_command,
         check_command,
         weights_commands,
         evaluate_pose_command,
