@@ -17,6 +17,7 @@ __all__ = [
     "Settings",
     "SmoothingSettings",
     "SourceSettings",
+    "SteadyingSettings",
     "TrackingSettings",
 ]
 
@@ -71,6 +72,14 @@ class TrackingSettings(_Section):
     max_lost_seconds: Seconds = 1.0
 
 
+class SteadyingSettings(_Section):
+    """Steadying keypoints over time, before the posture is told from them."""
+
+    enabled: bool = True
+    resting_cutoff_hz: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    moving_cutoff_hz: Annotated[float, Field(ge=0, le=1000)] = 2.0
+
+
 class SmoothingSettings(_Section):
     """Steadying labels over time."""
 
@@ -100,6 +109,7 @@ class Settings(_Section):
     index: IndexSettings = IndexSettings()
     source: SourceSettings = SourceSettings()
     tracking: TrackingSettings = TrackingSettings()
+    steadying: SteadyingSettings = SteadyingSettings()
     smoothing: SmoothingSettings = SmoothingSettings()
     overlay: OverlaySettings = OverlaySettings()
     output: OutputSettings = OutputSettings()

@@ -17,13 +17,26 @@ from numpy.typing import NDArray
 from pose.keypoints import SIGMAS
 from pose.poses import Poses
 
-__all__ = ["Tracker"]
+__all__ = ["Identity", "Tracker"]
 
 BUFFER: Final = 0.3  # boxes grow on every side by this share of the square root of their area before comparison
 KEYPOINT_WEIGHT: Final = 0.3  # of the keypoints in the similarity; boxes have the rest
 VELOCITY_SECONDS: Final = 0.3  # time constant of the average velocity
 SEEN: Final = 0.5  # keypoints from this score on take part in the comparison
 _VARIANCES: Final = (2 * np.array(SIGMAS)) ** 2
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who somebody in a frame is.
+
+    Attributes:
+        key: stays with the person from the first sight on, for what is remembered of people; never reused.
+        number: the number to show; None until the person has been seen long enough.
+    """
+
+    key: int
+    number: int | None
 
 
 @dataclass(slots=True)
@@ -52,12 +65,12 @@ class Tracker:
         self._next_number = 1
 
     @property
-    def tracks(self) -> frozenset[int]:
-        """Numbers still in memory, also of people who are out of sight for a moment."""
+    def keys(self) -> frozenset[int]:
+        """Keys still in memory, also of people who are out of sight for a moment."""
         return frozenset(track.number for track in self._tracks)
 
-    def update(self, poses: Poses, seconds: float) -> list[int]:
-        """The number of every person, in the order of `poses`.
+    def update(self, poses: Poses, seconds: float) -> list[Identity]:
+        """Who everybody is, in the order of `poses`.
 
         Args:
             poses: the people of the next frame.
@@ -83,7 +96,7 @@ class Tracker:
             else:
                 _move(track, poses.boxes[person], seconds)
                 track.keypoints = poses.keypoints[person]
-            numbers.append(track.number)
+            numbers.append(Identity(track.number, track.number))
         return numbers
 
     def _similarity(self, poses: Poses, seconds: float) -> NDArray[np.float64]:
