@@ -15,6 +15,7 @@ from pose.estimator import PoseEstimator
 from pose.poses import Poses
 from stream.frame import Frame
 from stream.keypoint_filter import KeypointFilter
+from stream.likeness import without_doubles
 from stream.scene import Person, Scene
 from stream.settings import Settings
 from stream.smoothing import LabelSmoother
@@ -106,6 +107,7 @@ class Recogniser:
         if memory is None:
             memory = self._sources[frame.source] = self._new_memory()
         seconds = memory.seconds = max(frame.seconds, memory.seconds)  # a bad timestamp must not turn time back
+        poses = without_doubles(poses)
         identities = memory.tracker.update(poses, seconds)
         remembered = memory.tracker.keys
         if memory.keypoint_filter is not None:
@@ -141,6 +143,7 @@ class Recogniser:
             Tracker(
                 sure_score=tracking.sure_score,
                 min_similarity=tracking.min_similarity,
+                confirm_seconds=tracking.confirm_seconds,
                 max_lost_seconds=tracking.max_lost_seconds,
             ),
             KeypointFilter(

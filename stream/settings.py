@@ -68,8 +68,9 @@ class TrackingSettings(_Section):
     """Following people from frame to frame."""
 
     sure_score: Share = 0.5
-    min_similarity: Share = 0.15
-    max_lost_seconds: Seconds = 1.0
+    min_similarity: Share = 0.3
+    confirm_seconds: Seconds = 0.2
+    max_lost_seconds: Seconds = 3.0
 
 
 class SteadyingSettings(_Section):
