@@ -71,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         database_commands,
         evaluate_command,
         evaluate_pose_command,
+        query_command,
         run_command,
         train_command,
         weights_commands,
@@ -91,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     for module in (
         run_command,
         database_commands,
+        query_command,
         evaluate_command,
         check_command,
         weights_commands,

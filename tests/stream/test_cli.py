@@ -113,8 +113,9 @@ def test_help_names_every_command(capsys):
         main(["--help"])
     assert end.value.code == 0
     told = capsys.readouterr().out
-    for command in ("run", "build", "add", "query", "info", "check", "weights"):
-        assert command in told
+    commands = "run build add query info evaluate check weights evaluate-pose train"
+    for command in commands.split():
+        assert f"    {command} " in told
 
 
 class TestBadInput:
