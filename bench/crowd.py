@@ -1,4 +1,4 @@
-"""A made world for the tracker: people who walk about a square before a camera, with every detection's true owner known.
+"""A made world for the tracker: people who walk about a square before a camera, every detection's true owner known.
 
 They cross, hide each other and pass behind a pillar. The detector misses some, scores the half hidden lower and cuts
 their boxes, trembles, finds a person twice now and then, and sees people where there are none.
@@ -14,10 +14,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.assignment import best_pairs
 from pose.keypoints import KEYPOINT_COUNT
 from pose.keypoints import Keypoint as K
 from pose.poses import Poses
-from bench.assignment import best_pairs
 
 __all__ = ["NOBODY", "Moment", "Score", "crowd", "score"]
 

@@ -2,7 +2,7 @@
 
 from pose.errors import StanceError
 
-__all__ = ["ConfigurationError", "SinkError", "SourceError", "StreamError"]
+__all__ = ["ConfigurationError", "IntervalsError", "SinkError", "SourceError", "StreamError"]
 
 
 class StreamError(StanceError):
@@ -11,6 +11,10 @@ class StreamError(StanceError):
 
 class ConfigurationError(StreamError, ValueError):
     """Settings that cannot be used; the message lists every fault, one a line."""
+
+
+class IntervalsError(StreamError, ValueError):
+    """A file of true postures that cannot be used."""
 
 
 class SourceError(StreamError, OSError):

@@ -14,7 +14,7 @@ from typing import Any, Final, Self, TextIO
 
 from stream.errors import SinkError
 from stream.scene import Person, Scene
-from stream.sinks import Drawing, check_output
+from stream.sinks import Drawing, check_output, write_fault
 from stream.sources import Source
 
 __all__ = ["STDOUT", "JsonLinesSink", "scene_record"]
@@ -64,7 +64,7 @@ class JsonLinesSink:
             self._file.flush()
         except OSError as error:
             self._abandon()
-            raise self._failed(error) from error
+            raise write_fault(self._name, error) from error
 
     def _abandon(self) -> None:
         """Let go of the file after a failure, without saying it twice."""
@@ -72,11 +72,6 @@ class JsonLinesSink:
         if self._file is not sys.stdout:
             with contextlib.suppress(OSError):
                 self._file.close()
-
-    def _failed(self, error: OSError) -> SinkError:
-        if isinstance(error, BrokenPipeError):
-            return SinkError(f"{self._name}: the program that reads it has ended.")
-        return SinkError(f"{self._name} cannot be written any further ({error.strerror}). Is the disk full or gone?")
 
     def close(self) -> None:
         """Close the file. Twice does no harm; standard output stays open.
@@ -92,7 +87,7 @@ class JsonLinesSink:
         try:
             self._file.close()
         except OSError as error:
-            raise self._failed(error) from error
+            raise write_fault(self._name, error) from error
 
     def __enter__(self) -> Self:
         return self

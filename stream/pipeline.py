@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from pose.pool import EstimatorPool
 from pose.poses import Poses
 from stream.assembly import make_estimator, open_from_settings, open_index, warn_of_other_weights
+from stream.errors import SourceError
 from stream.frame import Frame
 from stream.handoff import Handoff
+from stream.look_ahead import LookAhead
 from stream.recogniser import Recogniser
 from stream.scene import Scene
 from stream.settings import Settings
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from index.posture_index import PostureIndex
     from pose.estimator import PoseEstimator
 
-__all__ = ["Tally", "scenes", "write"]
+__all__ = ["Tally", "check_offline", "scenes", "write"]
 
 Stage = Callable[[str], AbstractContextManager[object]]
 
@@ -90,6 +92,7 @@ def scenes(
     stage: Stage | None = None,
     tally: Tally | None = None,
     idle: Callable[[], None] | None = None,
+    offline: bool = False,
 ) -> Generator[Scene, None, None]:
     """Understand a source: one `Scene` per frame.
 
@@ -107,9 +110,10 @@ def scenes(
         stage: called with a stage's name, gives a context in which it runs; for profiling.
         tally: filled while the scenes come.
         idle: called some times a second while no frame comes.
+        offline: look ahead before a posture is decided (see `LookAhead`), which only a recording allows.
 
     Raises:
-        SourceError: the source cannot be read; when it fails on the way, after the scenes before.
+        SourceError: the source cannot be read, or looked ahead in; when it fails on the way, after the scenes before.
     """
     settings = settings or Settings()
     if estimator is None:
@@ -138,12 +142,36 @@ def scenes(
                     idle()
             return []
 
-        for batch, people in _found(stack, estimator, recogniser, take, live=live):
-            for scene in recogniser.understand(batch, people):
-                if tally is not None:
-                    tally.dropped = frames.dropped - dropped_before
-                    tally.count(scene, live=live)
-                yield scene
+        found: Iterator[Scene] = (
+            scene
+            for batch, people in _found(stack, estimator, recogniser, take, live=live)
+            for scene in recogniser.understand(batch, people)
+        )
+        if offline:
+            check_offline(frames.source)
+            smoothing = settings.smoothing
+            found = LookAhead(
+                look_ahead_seconds=smoothing.look_ahead_seconds,
+                switch_seconds=smoothing.switch_seconds,
+                unknown_share=smoothing.unknown_share,
+                grace_seconds=smoothing.grace_seconds,
+            )(found)
+        for scene in found:
+            if tally is not None:
+                tally.dropped = frames.dropped - dropped_before
+                tally.count(scene, live=live)
+            yield scene
+
+
+def check_offline(source: Source) -> None:
+    """Refuse to look ahead where nothing lies ahead.
+
+    Raises:
+        SourceError: the source is live, or pictures without a time.
+    """
+    if source.live or source.still:
+        what = "is live, so its future cannot be seen" if source.live else "is no video"
+        raise SourceError(f"{source.name} {what}. Leave --offline away, or give a recording.")
 
 
 def _found(

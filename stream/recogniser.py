@@ -40,7 +40,6 @@ class _Followed:
 
     poses: Poses
     identities: list[Identity]
-    remembered: frozenset[int]  # keys of everybody the tracker had in memory after this frame
     seconds: float
 
 
@@ -109,11 +108,10 @@ class Recogniser:
         seconds = memory.seconds = max(frame.seconds, memory.seconds)  # a bad timestamp must not turn time back
         poses = without_doubles(poses)
         identities = memory.tracker.update(poses, seconds)
-        remembered = memory.tracker.keys
         if memory.keypoint_filter is not None:
             poses = memory.keypoint_filter.update([identity.key for identity in identities], poses, seconds)
-            memory.keypoint_filter.keep(remembered)
-        return _Followed(poses, identities, remembered, seconds)
+            memory.keypoint_filter.keep(memory.tracker.keys)
+        return _Followed(poses, identities, seconds)
 
     def _named(self, everybody: Sequence[Poses]) -> list[list[Verdict]]:
         """The verdicts of all people of a batch, frame by frame."""
@@ -129,12 +127,12 @@ class Recogniser:
         return [list(islice(verdicts, len(poses))) for poses in everybody]
 
     def _scene(self, frame: Frame, followed: _Followed, verdicts: list[Verdict]) -> Scene:
-        smoother = self._sources[frame.source].smoother
-        people = []
-        for row, (identity, verdict) in enumerate(zip(followed.identities, verdicts, strict=True)):
-            steady = smoother.update(identity.key, verdict, followed.seconds)
-            people.append(Person(row, identity.number, verdict, steady.posture, steady.share, steady.since_seconds))
-        smoother.keep(followed.remembered)
+        keys = [identity.key for identity in followed.identities]
+        steadied = self._sources[frame.source].smoother.update(keys, followed.poses.boxes, verdicts, followed.seconds)
+        people = [
+            Person(row, identity.number, verdict, steady.posture, steady.share, steady.since_seconds)
+            for row, (identity, verdict, steady) in enumerate(zip(followed.identities, verdicts, steadied, strict=True))
+        ]
         return Scene(frame, followed.poses, tuple(people))
 
     def _new_memory(self) -> _Memory:
@@ -153,7 +151,11 @@ class Recogniser:
             )
             if steadying.enabled
             else None,
-            LabelSmoother(time_constant_seconds=smoothing.time_constant_seconds, switch_share=smoothing.switch_share),
+            LabelSmoother(
+                switch_seconds=smoothing.switch_seconds,
+                unknown_share=smoothing.unknown_share,
+                grace_seconds=smoothing.grace_seconds,
+            ),
         )
 
 

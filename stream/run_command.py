@@ -34,15 +34,21 @@ def register(subparsers: Any) -> None:
         "run",
         help="watch a video, a camera or pictures",
         description="Watch a video, a camera or pictures, and say what posture everybody is in.",
-        epilog="Without --out, --jsonl and --show a recording is annotated into NAME_stance.mp4 in this folder, "
-        "and a camera is shown in a window where there is a display.",
+        epilog="Without --out, --jsonl, --timeline and --show a recording is annotated into NAME_stance.mp4 in this "
+        "folder, and a camera is shown in a window where there is a display.",
     )
     parser.add_argument(
         "source", metavar="SOURCE", help="a video, a picture, a folder of pictures, a webcam's number, or an address"
     )
     parser.add_argument("--out", metavar="FILE", help="write the annotated video (.mp4), picture or folder of pictures")
     parser.add_argument("--jsonl", metavar="FILE", help="write one JSON object per frame; - is standard output")
+    parser.add_argument(
+        "--timeline", metavar="FILE", help="write who was in what posture from when to when (.csv, .json or .srt)"
+    )
     parser.add_argument("--show", action="store_true", help="show the annotated video in a window; q ends")
+    parser.add_argument(
+        "--offline", action="store_true", help="look ahead in a recording before a posture is decided: steadier, exact"
+    )
     parser.add_argument("--index", metavar="PREFIX", help="the database's files without suffix (pose_index)")
     parser.add_argument("--profile", action="store_true", help="print the time per frame of every stage at the end")
     parser.add_argument("--quiet", action="store_true", help="no progress bar, status line and summary")
@@ -53,7 +59,7 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
     from stream.assembly import make_estimator, open_from_settings, open_index, warn_of_other_weights
     from stream.handoff import Handoff
     from stream.overlay import Overlay
-    from stream.pipeline import Tally, scenes, write
+    from stream.pipeline import Tally, check_offline, scenes, write
     from stream.profile import Profile
     from stream.sinks import BackgroundSink
     from stream.status import Status, summary
@@ -64,6 +70,8 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
     with open_from_settings(args.source, settings) as source, ExitStack() as stack:
         # Cheap faults first: nobody should wait for a network to hear of a missing file.
         outputs = _outputs(args, source)
+        if args.offline:
+            check_offline(source)
         frames: Source | Handoff = source
         if source.live:  # read from now on, or the first pictures would be as old as the network takes to load
             frames = stack.enter_context(Handoff(source, stage=stage))
@@ -74,7 +82,7 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
         profile.clear()
         sinks, idle = _sinks(outputs, settings, source, stop, stage, stack)
         overlay = Overlay(settings.overlay, settings.pose.keypoint_threshold, index.classes)
-        found = scenes(frames, estimator, index, settings, stage=stage, tally=tally, idle=idle)
+        found = scenes(frames, estimator, index, settings, stage=stage, tally=tally, idle=idle, offline=args.offline)
         try:
             with (
                 Status(source, tally, quiet=args.quiet) as status,
@@ -105,31 +113,36 @@ class _Outputs:
 
     out: Path | None
     jsonl: str | None
+    timeline: Path | None
     show: bool
 
     @property
     def files(self) -> list[str]:
         """Names of what is written on disk."""
-        return [str(path) for path in (self.out, self.jsonl) if path is not None and path != STDOUT]
+        return [str(path) for path in (self.out, self.jsonl, self.timeline) if path is not None and path != STDOUT]
 
 
 def _outputs(args: argparse.Namespace, source: Source) -> _Outputs:
     """Where the results go, checked without creating anything."""
     from stream.sinks import check_output
+    from stream.timeline_sink import check_timeline
 
-    if args.out or args.jsonl or args.show:
+    if args.out or args.jsonl or args.timeline or args.show:
         folder = source.still and source.info.frame_count != 1
         if args.out and not folder:
             check_output(args.out, inputs=[source.path])
         if args.jsonl and args.jsonl != STDOUT:
             check_output(args.jsonl, inputs=[source.path])
-        return _Outputs(Path(args.out) if args.out else None, args.jsonl, args.show)
+        if args.timeline:
+            check_timeline(args.timeline, source)
+        out, timeline = (Path(path) if path else None for path in (args.out, args.timeline))
+        return _Outputs(out, args.jsonl, timeline, args.show)
     if source.live:
-        return _Outputs(None, None, _display_present())
+        return _Outputs(None, None, None, _display_present())
     stem = Path(source.name).stem or "pictures"
     if not source.still:
-        return _Outputs(Path(f"{stem}_stance.mp4"), None, False)
-    return _Outputs(Path(f"{stem}_stance.jpg" if source.info.frame_count == 1 else f"{stem}_stance"), None, False)
+        return _Outputs(Path(f"{stem}_stance.mp4"), None, None, False)
+    return _Outputs(Path(f"{stem}_stance.jpg" if source.info.frame_count == 1 else f"{stem}_stance"), None, None, False)
 
 
 def _display_present() -> bool:
@@ -166,6 +179,11 @@ def _sinks(
         add(window)
     if outputs.jsonl is not None:
         add(TimedSink(JsonLinesSink(outputs.jsonl, source), stage))
+    if outputs.timeline is not None:
+        from stream.timeline_sink import TimelineSink
+
+        gap_seconds = settings.smoothing.grace_seconds
+        add(TimedSink(TimelineSink(outputs.timeline, source, gap_seconds=gap_seconds), stage))
     if outputs.out is not None:
         # Drawing and encoding go on beside the network. A camera's recording may miss a frame, a file's never.
         add(

@@ -84,8 +84,10 @@ class SteadyingSettings(_Section):
 class SmoothingSettings(_Section):
     """Steadying labels over time."""
 
-    time_constant_seconds: Seconds = 0.3
-    switch_share: Annotated[float, Field(gt=0.5, lt=1)] = 0.6
+    switch_seconds: Seconds = 0.35
+    unknown_share: Annotated[float, Field(ge=0.05, le=1)] = 0.1
+    grace_seconds: Seconds = 1.0
+    look_ahead_seconds: Seconds = 2.0
 
 
 class OverlaySettings(_Section):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from stream.errors import SinkError
 from stream.scene import Scene
 
-__all__ = ["BackgroundSink", "Drawing", "Sink", "check_output"]
+__all__ = ["BackgroundSink", "Drawing", "Sink", "check_output", "write_fault"]
 
 
 class Drawing:
@@ -175,3 +175,15 @@ def check_output(path: str | Path, *, inputs: Iterable[Path | None] = ()) -> Pat
     if not os.access(path if path.exists() else path.parent, os.W_OK):
         raise SinkError(f"{path} cannot be written: permission denied. Choose another place.")
     return path
+
+
+def write_fault(name: str, error: OSError) -> SinkError:
+    """What to raise when an output that was opened cannot be written any further.
+
+    Args:
+        name: the output, as the user knows it.
+        error: what the system said.
+    """
+    if isinstance(error, BrokenPipeError):
+        return SinkError(f"{name}: the program that reads it has ended.")
+    return SinkError(f"{name} cannot be written any further ({error.strerror}). Is the disk full or gone?")

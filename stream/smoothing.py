@@ -1,24 +1,32 @@
 """`LabelSmoother`: one steady posture per person out of a verdict per frame.
 
-An exponential average over past labels, in seconds, with hysteresis: a new label is shown once it holds more than its
-fair half of the average. `unknown` is a label like any other, so a person who cannot be judged for a moment keeps the
-posture, and one who cannot be judged for long loses it.
+Every frame is evidence for and against every posture (`stream.evidence`). For each posture that is not shown, the
+evidence it has over the one that is shown is added up over time and never falls below zero; when it reaches
+`switch_seconds`, that posture is shown and the counting begins anew. This is Page's cumulative sum test (Biometrika,
+1954) with the shown posture as the hypothesis in force: a certain change is shown after that time at any frame rate, a
+doubtful one later, a flicker never, and no two changes lie closer together. `unknown` is a posture like any other.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from index.verdict import Verdict
+from stream.continuity import Continuity
+from stream.evidence import LEAST, evidence_of
 
-__all__ = ["LabelSmoother", "SteadyPosture"]
+__all__ = ["LabelSmoother", "SteadyPosture", "averaged_share"]
 
-MAX_STEP: Final = 0.5
-"""The most one frame can weigh, however long ago the last one was: below any `switch_share`, so that a label seen in
-a single frame is never shown, not even at one frame per second."""
+SHARE_SECONDS: Final = 0.5  # time constant of the share that is shown
+MAX_STEP: Final = 0.9
+"""The most one frame can weigh, in parts of `switch_seconds`, however long ago the last one was: a label seen in a
+single frame is never shown, not even at one frame per second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +35,7 @@ class SteadyPosture:
 
     Attributes:
         posture: the label; None when unknown.
-        share: average share of the vote of the frames that said so, 0–1.
+        share: its part of the vote, averaged over the last frames that it was shown in, 0–1; 0 while unknown.
         since_seconds: when it began to be shown; None while it is unknown.
     """
 
@@ -39,9 +47,9 @@ class SteadyPosture:
 @dataclass(slots=True)
 class _Memory:
     seconds: float
-    weights: dict[str | None, float] = field(default_factory=lambda: {None: 1.0})  # adds up to 1
-    shares: dict[str | None, float] = field(default_factory=dict)
+    evidence: dict[str | None, float] = field(default_factory=dict)  # seconds ahead of what is shown, above zero
     shown: str | None = None
+    share: float = 0.0
     since_seconds: float | None = None
 
 
@@ -49,40 +57,68 @@ class LabelSmoother:
     """Steadies the labels of the people of one source. Not thread-safe; use one per source.
 
     Args:
-        time_constant_seconds: of the average.
-        switch_share: a label is shown once it holds this share of the average, above 0.5.
+        switch_seconds: for how long frames that are certain of a posture must go on until it is shown.
+        unknown_share: a posture with less of the vote than this, on average, gives way to unknown, 0–1.
+        grace_seconds: who is out of sight for no longer than this keeps the posture, also under a new key at the same
+            place.
     """
 
-    def __init__(self, *, time_constant_seconds: float = 0.3, switch_share: float = 0.6):
-        self.time_constant_seconds = time_constant_seconds
-        self.switch_share = switch_share
+    def __init__(self, *, switch_seconds: float = 0.35, unknown_share: float = 0.1, grace_seconds: float = 1.0):
+        self.switch_seconds = switch_seconds
+        self.unknown_share = unknown_share
+        self._continuity = Continuity(grace_seconds=grace_seconds)
         self._people: dict[int, _Memory] = {}
 
-    def update(self, track: int, verdict: Verdict, seconds: float) -> SteadyPosture:
-        """What to show for a person after one more frame.
+    def update(
+        self, keys: Sequence[int], boxes: NDArray[np.float32], verdicts: Sequence[Verdict], seconds: float
+    ) -> list[SteadyPosture]:
+        """What to show for the people of one more frame, in their order.
 
         Args:
-            track: the person's number.
-            verdict: what this frame says.
+            keys: the tracker's, one per person.
+            boxes: float32 `[N, 4]`: x1, y1, x2, y2 px.
+            verdicts: what this frame says of each.
             seconds: its time on a clock that never goes back.
         """
-        memory = self._people.get(track)
-        if memory is None:
-            memory = self._people[track] = _Memory(seconds)
-        step = min(1 - math.exp(-(seconds - memory.seconds) / self.time_constant_seconds), MAX_STEP)
-        memory.seconds = seconds
-        label = verdict.label
-        memory.weights = {name: weight * (1 - step) for name, weight in memory.weights.items() if weight > 1e-4}
-        memory.weights[label] = memory.weights.get(label, 0.0) + step
-        known = memory.shares.get(label, verdict.share)
-        memory.shares[label] = known + max(step, 0.1) * (verdict.share - known)
-        if label != memory.shown and memory.weights[label] >= self.switch_share:
-            memory.shown = label
-            memory.since_seconds = None if label is None else seconds
-        share = 0.0 if memory.shown is None else memory.shares.get(memory.shown, 0.0)
-        return SteadyPosture(memory.shown, share, memory.since_seconds)
+        persons = self._continuity.update(keys, boxes, seconds)
+        self._people = {person: self._people[person] for person in self._continuity.persons & self._people.keys()}
+        return [
+            self._steady(self._people.setdefault(person, _Memory(seconds)), verdict, seconds)
+            for person, verdict in zip(persons, verdicts, strict=True)
+        ]
 
-    def keep(self, tracks: Collection[int]) -> None:
-        """Forget everybody who is not among `tracks`."""
-        for track in self._people.keys() - set(tracks):
-            del self._people[track]
+    def _steady(self, memory: _Memory, verdict: Verdict, seconds: float) -> SteadyPosture:
+        step = min(seconds - memory.seconds, MAX_STEP * self.switch_seconds)
+        memory.seconds = seconds
+        frame = evidence_of(verdict, self.unknown_share)
+        shown = frame.get(memory.shown, LEAST)
+        ahead = {
+            label: memory.evidence.get(label, 0.0) + step * (frame.get(label, LEAST) - shown)
+            for label in {**memory.evidence, **frame}
+        }
+        memory.evidence = {label: lead for label, lead in ahead.items() if lead > 0 and label != memory.shown}
+        best = max(memory.evidence, key=memory.evidence.__getitem__, default=memory.shown)
+        switched = best != memory.shown and memory.evidence[best] >= self.switch_seconds - 1e-9
+        if switched:
+            memory.evidence = {}
+            memory.shown = best
+            memory.since_seconds = None if best is None else seconds
+        memory.share = averaged_share(memory.shown, verdict, None if switched else memory.share, step)
+        return SteadyPosture(memory.shown, memory.share, memory.since_seconds)
+
+
+def averaged_share(posture: str | None, verdict: Verdict, before: float | None, step_seconds: float) -> float:
+    """A posture's part of the vote after one more frame, 0–1; 0 for unknown.
+
+    Args:
+        posture: what is shown.
+        verdict: what the frame says.
+        before: the average so far; None if the posture begins with this frame.
+        step_seconds: since the last frame.
+    """
+    if posture is None:
+        return 0.0
+    share = dict(verdict.probabilities).get(posture, 0.0)
+    if before is None:
+        return share
+    return before + (1 - math.exp(-step_seconds / SHARE_SECONDS)) * (share - before)

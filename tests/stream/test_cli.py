@@ -113,7 +113,7 @@ def test_help_names_every_command(capsys):
         main(["--help"])
     assert end.value.code == 0
     told = capsys.readouterr().out
-    commands = "run build add query info evaluate check weights evaluate-pose train"
+    commands = "run build add query info evaluate evaluate-video check weights evaluate-pose train"
     for command in commands.split():
         assert f"    {command} " in told
 

@@ -1,0 +1,88 @@
+"""`Continuity`: knows a person again although the tracker gave a new key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Continuity"]
+
+MIN_OVERLAP: Final = 0.3
+"""Intersection over union from which a newcomer is taken for whoever vanished there. People next to each other overlap
+less; somebody who gets up or lies down within a second, more."""
+
+
+@dataclass(slots=True)
+class _Place:
+    person: int
+    box: NDArray[np.float32]  # [4] x1 y1 x2 y2 px when last seen
+    seconds: float
+
+
+class Continuity:
+    """Turns a tracker's keys into persons. Not thread-safe; use one per source.
+
+    A person keeps the same number here while the key stays, for `grace_seconds` out of sight, and when a new key
+    appears where another has vanished less than that ago. Whoever is in sight is never taken for somebody else.
+
+    Args:
+        grace_seconds: who is out of sight for longer is forgotten.
+    """
+
+    def __init__(self, *, grace_seconds: float = 1.0):
+        self.grace_seconds = grace_seconds
+        self._places: dict[int, _Place] = {}  # by key
+        self._next = 0
+
+    @property
+    def persons(self) -> frozenset[int]:
+        """Everybody remembered after the latest `update`."""
+        return frozenset(place.person for place in self._places.values())
+
+    def update(self, keys: Sequence[int], boxes: NDArray[np.float32], seconds: float) -> list[int]:
+        """The person behind every key, in the same order.
+
+        Args:
+            keys: the tracker's, one per person in the frame.
+            boxes: float32 `[N, 4]`: x1, y1, x2, y2 px.
+            seconds: time of the frame on a clock that never goes back.
+        """
+        self._places = {
+            key: place for key, place in self._places.items() if seconds - place.seconds <= self.grace_seconds
+        }
+        new = [row for row, key in enumerate(keys) if key not in self._places]
+        vanished = list(self._places.keys() - set(keys)) if new else []
+        for row, key in _best_pairs(new, vanished, boxes, self._places):
+            self._places[keys[row]] = self._places.pop(key)
+        persons = []
+        for row, key in enumerate(keys):
+            place = self._places.get(key)
+            if place is None:
+                place = self._places[key] = _Place(self._next, boxes[row], seconds)
+                self._next += 1
+            place.box, place.seconds = boxes[row], seconds
+            persons.append(place.person)
+        return persons
+
+
+def _best_pairs(
+    rows: list[int], keys: list[int], boxes: NDArray[np.float32], places: dict[int, _Place]
+) -> list[tuple[int, int]]:
+    """Newcomers and who vanished where they are, the best overlap first, each once."""
+    overlaps = [(overlap, row, key) for row in rows for key in keys
+                if (overlap := _overlap(boxes[row], places[key].box)) >= MIN_OVERLAP]  # fmt: skip
+    pairs: dict[int, int] = {}
+    for _, row, key in sorted(overlaps, reverse=True):
+        if row not in pairs and key not in pairs.values():
+            pairs[row] = key
+    return list(pairs.items())
+
+
+def _overlap(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    """Intersection over union of two boxes `[4]`."""
+    shared = np.clip(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0, None).prod()
+    return float(shared / max((a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod() - shared, 1e-9))

@@ -1,0 +1,171 @@
+"""`LookAhead`: steady postures that know what comes next, for recordings.
+
+The postures of a person are the path through the frames with the most evidence, where every change costs
+`switch_seconds` of it (Viterbi's algorithm). What is shown at an instant is decided when `look_ahead_seconds` more have
+been seen, so a change begins where it began, not where it had become certain, and memory stays bounded.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import numpy as np
+
+from stream.continuity import Continuity
+from stream.evidence import LEAST, evidence_of
+from stream.scene import Person, Scene
+from stream.smoothing import MAX_STEP, averaged_share
+
+__all__ = ["LookAhead"]
+
+MAX_BYTES: Final = 2**30
+"""Of pictures that wait. Where two seconds hold more than this (4K at 60 frames per second would take 3 GB), less is
+looked ahead."""
+
+
+@dataclass(slots=True)
+class _Stretch:
+    """A posture from an instant on, and what came before it on this path."""
+
+    posture: str | None
+    from_seconds: float
+    before: _Stretch | None
+
+
+@dataclass(slots=True)
+class _Path:
+    """The best path of one person to every posture, so far."""
+
+    seconds: float
+    evidence: dict[str | None, float] = field(default_factory=dict)
+    stretches: dict[str | None, _Stretch] = field(default_factory=dict)
+    told: str | None = None  # the posture that was given out last
+    told_seconds: float = 0.0
+    since_seconds: float | None = None
+    share: float = 0.0
+
+    def extend(self, frame: dict[str | None, float], seconds: float, step: float, cost: float) -> None:
+        """Add what a frame says."""
+        if not self.evidence:  # whatever it begins with is no change
+            self.evidence = dict.fromkeys(frame, 0.0)
+            self.stretches = {label: _Stretch(label, seconds, None) for label in frame}
+        best = max(self.evidence, key=self.evidence.__getitem__)
+        changed, origin = self.evidence[best] - cost, self.stretches[best]
+        # A posture that would do better by starting from the best path now does so; what is not in the frame and lost
+        # need not be kept for that.
+        kept = [label for label, sum_ in self.evidence.items() if sum_ >= changed]
+        self.stretches = {label: self.stretches[label] for label in kept}
+        for label in frame:
+            if label not in self.stretches:
+                self.stretches[label] = _Stretch(label, seconds, origin)
+        highest = self.evidence[best]  # taken off, so that sums stay small for hours
+        self.evidence = {
+            label: max(self.evidence.get(label, changed), changed) - highest + step * frame.get(label, LEAST)
+            for label in self.stretches
+        }
+        self.seconds = seconds
+
+    def at(self, seconds: float) -> str | None:
+        """The posture that the best path has at an instant; never asked for an earlier one again."""
+        for stretch in self.stretches.values():
+            _covering(stretch, seconds).before = None
+        best = max(self.evidence, key=self.evidence.__getitem__)
+        return _covering(self.stretches[best], seconds).posture
+
+
+def _covering(stretch: _Stretch, seconds: float) -> _Stretch:
+    while stretch.from_seconds > seconds and stretch.before is not None:
+        stretch = stretch.before
+    return stretch
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    scene: Scene
+    seconds: float
+    paths: tuple[_Path | None, ...]  # of the people, None for one whom the tracker does not know yet
+
+
+class LookAhead:
+    """Gives the scenes of one recording again with postures decided in hindsight. Not thread-safe; use one per source.
+
+        for scene in LookAhead()(scenes("clip.mp4")): ...
+
+    Args:
+        look_ahead_seconds: how much later a scene comes out than it went in.
+        switch_seconds, unknown_share, grace_seconds: see `LabelSmoother`.
+    """
+
+    def __init__(
+        self,
+        *,
+        look_ahead_seconds: float = 2.0,
+        switch_seconds: float = 0.35,
+        unknown_share: float = 0.1,
+        grace_seconds: float = 1.0,
+    ):
+        self.look_ahead_seconds = look_ahead_seconds
+        self.switch_seconds = switch_seconds
+        self.unknown_share = unknown_share
+        self._continuity = Continuity(grace_seconds=grace_seconds)
+        self._paths: dict[int, _Path] = {}
+        self._waiting: deque[_Waiting] = deque()
+        self._bytes = 0
+        self._seconds = float("-inf")
+
+    def __call__(self, found: Iterable[Scene]) -> Generator[Scene, None, None]:
+        """Every scene, in order. If `found` fails on the way, what it gave before comes out first."""
+        fault: Exception | None = None
+        try:
+            for scene in found:
+                self._learn(scene)
+                yield from self._decided(self._seconds - self.look_ahead_seconds)
+        except Exception as error:  # rises again below
+            fault = error
+        yield from self._decided(float("inf"))
+        if fault is not None:
+            raise fault
+
+    def _learn(self, scene: Scene) -> None:
+        self._seconds = max(scene.frame.seconds, self._seconds)  # a bad timestamp must not turn time back
+        known = [person for person in scene.people if person.track is not None]
+        rows = np.array([person.row for person in known], int)
+        persons = self._continuity.update(
+            [person.track for person in known if person.track is not None], scene.poses.boxes[rows], self._seconds
+        )
+        self._paths = {person: self._paths[person] for person in self._continuity.persons & self._paths.keys()}
+        by_row = {}
+        for person, number in zip(known, persons, strict=True):
+            path = self._paths.setdefault(number, _Path(self._seconds))
+            frame = evidence_of(person.verdict, self.unknown_share)
+            path.extend(frame, self._seconds, self._step(path.seconds), self.switch_seconds)
+            by_row[person.row] = path
+        self._waiting.append(_Waiting(scene, self._seconds, tuple(by_row.get(person.row) for person in scene.people)))
+        self._bytes += scene.frame.bgr.nbytes
+
+    def _step(self, before_seconds: float) -> float:
+        return min(self._seconds - before_seconds, MAX_STEP * self.switch_seconds)
+
+    def _decided(self, until_seconds: float) -> Iterator[Scene]:
+        while self._waiting and (self._waiting[0].seconds <= until_seconds or self._bytes > MAX_BYTES):
+            waiting = self._waiting.popleft()
+            self._bytes -= waiting.scene.frame.bgr.nbytes
+            people = [
+                person if path is None else self._in_hindsight(person, path, waiting.seconds)
+                for person, path in zip(waiting.scene.people, waiting.paths, strict=True)
+            ]
+            yield replace(waiting.scene, people=tuple(people))
+
+    def _in_hindsight(self, person: Person, path: _Path, seconds: float) -> Person:
+        posture = path.at(seconds)
+        switched = posture != path.told
+        if switched:
+            path.told = posture
+            path.since_seconds = None if posture is None else seconds
+        before = None if switched else path.share
+        path.share = averaged_share(posture, person.verdict, before, seconds - path.told_seconds)
+        path.told_seconds = seconds
+        return replace(person, posture=posture, share=path.share, since_seconds=path.since_seconds)
