@@ -21,6 +21,7 @@ from index import store
 from index.commit import check_writable
 from index.errors import DatabaseExists, NothingAdded
 from index.examples import Examples
+from index.given_keypoints import GivenKeypoints
 from index.interrupt import held_interrupt
 from index.pictures import LabelledPicture, decode_picture, find_pictures, printable
 from index.posture_index import Outcome, PostureIndex
@@ -63,7 +64,7 @@ class _Read:
 
 def build_index(
     folder: str | Path,
-    estimator: Estimator,
+    estimator: Estimator | GivenKeypoints,
     *,
     prefix: str | Path | None = None,
     embedding: str = store.DEFAULT_EMBEDDING,
@@ -80,7 +81,7 @@ def build_index(
 
     Args:
         folder: holds one folder per posture.
-        estimator: finds people; its `network` and `weights_digest` go into the database's passport.
+        estimator: finds people, or has them given; its `network` and `weights_digest` go into the database's passport.
         prefix: where to save; None to keep the database in memory.
         embedding: a name in the registry of `pose.embedding`.
         replace: build although a database is there.
@@ -118,7 +119,7 @@ def build_index(
 def add_folder(
     index: PostureIndex,
     folder: str | Path,
-    estimator: Estimator,
+    estimator: Estimator | GivenKeypoints,
     *,
     prefix: str | Path | None = None,
     people: str = "best",
@@ -137,7 +138,7 @@ def add_folder(
     Args:
         index: the database to add to.
         folder: holds one folder per posture.
-        estimator: finds people.
+        estimator: finds people, or has them given.
         prefix: where to save; None not to.
         people: "best", the most prominent person of every picture, or "all".
         min_keypoints: fewer confident keypoints than this, and a posture cannot be told.
@@ -176,6 +177,8 @@ def add_folder(
         saved = clock()
 
     def find(batch: list[_Read]) -> list[Poses]:
+        if isinstance(estimator, GivenKeypoints):
+            return estimator.people([read.picture.path for read in batch])
         return estimator([_bgr(read) for read in batch])
 
     size = max(1, estimator.batch_size)

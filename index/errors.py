@@ -9,9 +9,11 @@ __all__ = [
     "DatabaseMismatch",
     "DatabaseMissing",
     "DatabaseUnwritable",
+    "EvaluationError",
     "FaissMissing",
     "FolderError",
     "FolderMissing",
+    "KeypointsError",
     "NothingAdded",
     "UnsafeLabels",
 ]
@@ -59,3 +61,11 @@ class FolderMissing(DatabaseError, FileNotFoundError):
 
 class NothingAdded(DatabaseError, ValueError):
     """Not one person in a whole folder could be added."""
+
+
+class EvaluationError(DatabaseError, ValueError):
+    """A database that cannot be judged in the way asked for."""
+
+
+class KeypointsError(DatabaseError, ValueError):
+    """A file of given keypoints that cannot be used."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import unicodedata
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from index.errors import FolderError, FolderMissing
 from pose.errors import PictureError
 
-__all__ = ["Folder", "LabelledPicture", "decode_picture", "find_pictures", "is_picture", "printable"]
+__all__ = ["Folder", "LabelledPicture", "decode_picture", "find_pictures", "is_picture", "printable", "quiet_opencv"]
 
 # What OpenCV reads, and two that people have on their telephones and expect to be read, so that they are named when
 # they are not.
@@ -119,6 +120,19 @@ def decode_picture(data: bytes, name: str = "the picture") -> NDArray[np.uint8]:
     if picture is None or picture.size == 0:
         raise PictureError(f"{name} cannot be read as a picture.")
     return np.asarray(picture, np.uint8)
+
+
+@contextlib.contextmanager
+def quiet_opencv() -> Iterator[None]:
+    """Keep OpenCV's own lines about damaged pictures off standard error; ours name the picture."""
+    from cv2.utils import logging as opencv_log
+
+    level = opencv_log.getLogLevel()
+    opencv_log.setLogLevel(opencv_log.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        opencv_log.setLogLevel(level)
 
 
 def printable(path: str | Path) -> str:

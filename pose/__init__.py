@@ -6,7 +6,18 @@
 from typing import TYPE_CHECKING, Any
 
 from pose.embedding import EMBEDDINGS, Embedding, get_embedding, nose25
-from pose.errors import DeviceError, FetchError, PictureError, PoseError, StanceError, WeightsError, WeightsMissing
+from pose.errors import (
+    DeviceError,
+    EvaluatorMissing,
+    FetchError,
+    LabelsError,
+    LabelsMissing,
+    PictureError,
+    PoseError,
+    StanceError,
+    WeightsError,
+    WeightsMissing,
+)
 from pose.keypoints import FLIP, KEYPOINT_COUNT, LIMBS, SIGMAS, Keypoint
 from pose.poses import Poses
 
@@ -21,8 +32,11 @@ __all__ = [
     "SIGMAS",
     "DeviceError",
     "Embedding",
+    "EvaluatorMissing",
     "FetchError",
     "Keypoint",
+    "LabelsError",
+    "LabelsMissing",
     "PictureError",
     "PoseError",
     "PoseEstimator",

@@ -1,6 +1,18 @@
 """The error tree of `pose`, and the root that every error of Stance shares."""
 
-__all__ = ["DeviceError", "FetchError", "PictureError", "PoseError", "StanceError", "WeightsError", "WeightsMissing"]
+__all__ = [
+    "DeviceError",
+    "EvaluatorMissing",
+    "FetchError",
+    "LabelsError",
+    "LabelsMissing",
+    "PictureError",
+    "PoseError",
+    "StanceError",
+    "TrainingError",
+    "WeightsError",
+    "WeightsMissing",
+]
 
 
 class StanceError(Exception):
@@ -29,3 +41,19 @@ class DeviceError(PoseError, RuntimeError):
 
 class PictureError(PoseError, ValueError):
     """A picture that cannot be read."""
+
+
+class TrainingError(PoseError, ValueError):
+    """A training that cannot start or go on."""
+
+
+class LabelsError(PoseError, ValueError):
+    """Labels of people in pictures that cannot be used; one line for each of the first faults."""
+
+
+class LabelsMissing(PoseError, FileNotFoundError):
+    """Labelled pictures that are not where they should be."""
+
+
+class EvaluatorMissing(PoseError, ImportError):
+    """The library that judges found people by the rules of COCO is not installed."""

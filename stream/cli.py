@@ -66,7 +66,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from stream import check_command, database_commands, evaluate_video_command, run_command, weights_commands
+    from stream import (
+        check_command,
+        database_commands,
+        evaluate_command,
+        evaluate_pose_command,
+        evaluate_video_command,
+        query_command,
+        run_command,
+        train_command,
+        weights_commands,
+    )
 
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--config", metavar="FILE", help="settings to read (config.yaml here, if there is one)")
@@ -80,7 +90,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"stance {_version()}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     adding = _WithParents(commands, common)
-    for module in (run_command, database_commands, evaluate_video_command, check_command, weights_commands):
+    for module in (
+        run_command,
+        database_commands,
+        query_command,
+        evaluate_command,
+        evaluate_video_command,
+        check_command,
+        weights_commands,
+        evaluate_pose_command,
+        train_command,
+    ):
         module.register(adding)
     return parser
 

@@ -79,7 +79,7 @@ class Overlay:
                 # Limbs are a fiftieth of the person: thicker ones would hide somebody far away.
                 span = float((scene.poses.boxes[person.row, 2:] - scene.poses.boxes[person.row, :2]).max())
                 thickness = max(round(min(span / 50, 3 * unit)), 1)
-                self._skeleton(picture, scene.poses.keypoints[person.row], thickness)
+                self.draw_skeleton(picture, scene.poses.keypoints[person.row], thickness)
         if self.settings.boxes:
             for person in scene.people:
                 x1, y1, x2, y2 = (round(float(edge)) for edge in scene.poses.boxes[person.row])
@@ -91,7 +91,8 @@ class Overlay:
                 self._label(picture, person, scene.poses.boxes[person.row], unit, taken)
         return picture
 
-    def _skeleton(self, picture: NDArray[np.uint8], keypoints: NDArray[np.float32], thickness: int) -> None:
+    def draw_skeleton(self, picture: NDArray[np.uint8], keypoints: NDArray[np.float32], thickness: int) -> None:
+        """Draw one person, `[17, 3]` in pixels of the picture, into it; `thickness` in pixels."""
         seen = keypoints[:, 2] >= self.keypoint_threshold
         xy = [(round(float(x)), round(float(y))) for x, y in keypoints[:, :2]]
         for a, b, colour in _LIMB_COLOURS:

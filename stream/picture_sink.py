@@ -1,17 +1,20 @@
-"""`PictureSink`: annotated pictures, one file per picture of the source."""
+"""`PictureSink`: annotated pictures, one file per picture of the source. And how any picture is written."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from stream.errors import SinkError
 from stream.scene import Scene
 from stream.sinks import Drawing, check_output
 from stream.sources import Source
 
-__all__ = ["PictureSink"]
+__all__ = ["PictureSink", "check_picture_output", "write_picture"]
 
 
 class PictureSink:
@@ -38,9 +41,7 @@ class PictureSink:
                 raise SinkError(f"{path} is the source itself. Choose another folder for the output.")
             self.path = path
         else:
-            self.path = check_output(path, inputs=[source.path])
-            if not cv2.haveImageWriter(str(path)):
-                raise SinkError(f"{path}: no picture can be written under this name. Let it end in .jpg or .png.")
+            self.path = check_picture_output(path, inputs=[source.path])
 
     def write(self, scene: Scene, drawing: Drawing) -> None:
         """Write one picture.
@@ -49,13 +50,34 @@ class PictureSink:
             SinkError: it cannot be written.
         """
         path = self.path / f"{scene.frame.number:06d}.jpg" if self._folder else self.path
-        encoded, data = cv2.imencode(path.suffix, drawing.bgr)
-        try:
-            if not encoded:
-                raise OSError(None, "the picture cannot be encoded")
-            path.write_bytes(data.tobytes())  # cv2.imwrite says neither that nor why it failed
-        except OSError as error:
-            raise SinkError(f"{path} cannot be written ({error.strerror}).") from error
+        write_picture(path, drawing.bgr)
 
     def close(self) -> None:
         """Every picture is already complete."""
+
+
+def check_picture_output(path: str | Path, *, inputs: Iterable[Path | None] = ()) -> Path:
+    """The path, if a picture can be written there without harm; see `check_output`. Creates nothing.
+
+    Raises:
+        SinkError: as for `check_output`, or the name's end says no kind of picture.
+    """
+    path = check_output(path, inputs=inputs)
+    if not cv2.haveImageWriter(str(path)):
+        raise SinkError(f"{path}: no picture can be written under this name. Let it end in .jpg or .png.")
+    return path
+
+
+def write_picture(path: Path, bgr: NDArray[np.uint8]) -> None:
+    """Write a picture, uint8 `[H, W, 3]`, in the kind that the path's end says.
+
+    Raises:
+        SinkError: it cannot be written.
+    """
+    encoded, data = cv2.imencode(path.suffix, bgr)
+    try:
+        if not encoded:
+            raise OSError(None, "the picture cannot be encoded")
+        path.write_bytes(data.tobytes())  # cv2.imwrite says neither that nor why it failed
+    except OSError as error:
+        raise SinkError(f"{path} cannot be written ({error.strerror}).") from error

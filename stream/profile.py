@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["STAGES", "Profile", "TimedSink"]
 
-STAGES: Final = ("read", "pre-process", "network", "nms", "embed", "search", "track", "draw", "write")
+STAGES: Final = ("read", "pre-process", "network", "nms", "track", "embed", "search", "smooth", "draw", "write")
 
 
 class Profile:

@@ -1,10 +1,11 @@
-"""`Recogniser`: from frames to scenes. Everybody in every frame is found, embedded, named, followed and steadied."""
+"""`Recogniser`: from frames to scenes. Everybody in every frame is found, followed, steadied, embedded and named."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -13,10 +14,12 @@ from index.verdict import Verdict
 from pose.estimator import PoseEstimator
 from pose.poses import Poses
 from stream.frame import Frame
+from stream.keypoint_filter import KeypointFilter
+from stream.likeness import without_doubles
 from stream.scene import Person, Scene
 from stream.settings import Settings
 from stream.smoothing import LabelSmoother
-from stream.tracker import Tracker
+from stream.tracker import Identity, Tracker
 
 __all__ = ["Recogniser"]
 
@@ -26,8 +29,18 @@ class _Memory:
     """What is remembered of one source."""
 
     tracker: Tracker
+    keypoint_filter: KeypointFilter | None
     smoother: LabelSmoother
     seconds: float = float("-inf")
+
+
+@dataclass(frozen=True, slots=True)
+class _Followed:
+    """The people of one frame, with their identities and steadied keypoints."""
+
+    poses: Poses
+    identities: list[Identity]
+    seconds: float
 
 
 class Recogniser:
@@ -40,7 +53,7 @@ class Recogniser:
         estimator: finds the people.
         index: names their postures.
         settings: None for the defaults.
-        stills: frames are unrelated pictures: nobody is followed, and a verdict stands as it is.
+        stills: frames are unrelated pictures: nobody is followed or steadied, and a verdict stands as it is.
         stage: called with a stage's name, gives a context in which it runs; for profiling.
     """
 
@@ -69,7 +82,39 @@ class Recogniser:
         return self.estimator([frame.bgr for frame in frames])
 
     def understand(self, frames: Sequence[Frame], everybody: Sequence[Poses]) -> list[Scene]:
-        """The second half: names, numbers and steady postures for the people that `find` found."""
+        """The second half: numbers, names and steady postures for the people that `find` found.
+
+        Frames are followed one after the other, which is cheap; then all their people are searched in one call.
+        """
+        if self.stills:
+            named = self._named(everybody)
+            return [
+                Scene(frame, poses, _on_their_own(verdicts))
+                for frame, poses, verdicts in zip(frames, everybody, named, strict=True)
+            ]
+        with self._stage("track"):
+            followed = [self._follow(frame, poses) for frame, poses in zip(frames, everybody, strict=True)]
+        named = self._named([people.poses for people in followed])
+        with self._stage("smooth"):
+            return [
+                self._scene(frame, people, verdicts)
+                for frame, people, verdicts in zip(frames, followed, named, strict=True)
+            ]
+
+    def _follow(self, frame: Frame, poses: Poses) -> _Followed:
+        memory = self._sources.get(frame.source)
+        if memory is None:
+            memory = self._sources[frame.source] = self._new_memory()
+        seconds = memory.seconds = max(frame.seconds, memory.seconds)  # a bad timestamp must not turn time back
+        poses = without_doubles(poses)
+        identities = memory.tracker.update(poses, seconds)
+        if memory.keypoint_filter is not None:
+            poses = memory.keypoint_filter.update([identity.key for identity in identities], poses, seconds)
+            memory.keypoint_filter.keep(memory.tracker.keys)
+        return _Followed(poses, identities, seconds)
+
+    def _named(self, everybody: Sequence[Poses]) -> list[list[Verdict]]:
+        """The verdicts of all people of a batch, frame by frame."""
         pose = self.settings.pose
         with self._stage("embed"):
             embed = self.index.embedding
@@ -78,44 +123,42 @@ class Recogniser:
                 or [np.zeros((0, embed.dimension), np.float32)]
             )
         with self._stage("search"):
-            verdicts = self.index.classify(rows, self.settings.index.k, self.settings.index.min_share)
-        scenes = []
-        with self._stage("track"):
-            start = 0
-            for frame, poses in zip(frames, everybody, strict=True):
-                scenes.append(self._scene(frame, poses, verdicts[start : start + len(poses)]))
-                start += len(poses)
-        return scenes
+            verdicts = iter(self.index.classify(rows, self.settings.index.k, self.settings.index.min_share))
+        return [list(islice(verdicts, len(poses))) for poses in everybody]
 
-    def _scene(self, frame: Frame, poses: Poses, verdicts: list[Verdict]) -> Scene:
-        if self.stills:
-            people = [
-                Person(row, None, verdict, verdict.label, verdict.share, None) for row, verdict in enumerate(verdicts)
-            ]
-            return Scene(frame, poses, tuple(people))
-        memory = self._sources.get(frame.source)
-        if memory is None:
-            memory = self._sources[frame.source] = self._new_memory()
-        seconds = memory.seconds = max(frame.seconds, memory.seconds)  # a bad timestamp must not turn time back
-        tracks = memory.tracker.update(poses, seconds)
-        steadied = memory.smoother.update(tracks, poses.boxes, verdicts, seconds)
+    def _scene(self, frame: Frame, followed: _Followed, verdicts: list[Verdict]) -> Scene:
+        keys = [identity.key for identity in followed.identities]
+        steadied = self._sources[frame.source].smoother.update(keys, followed.poses.boxes, verdicts, followed.seconds)
         people = [
-            Person(row, track, verdict, steady.posture, steady.share, steady.since_seconds)
-            for row, (track, verdict, steady) in enumerate(zip(tracks, verdicts, steadied, strict=True))
+            Person(row, identity.number, verdict, steady.posture, steady.share, steady.since_seconds)
+            for row, (identity, verdict, steady) in enumerate(zip(followed.identities, verdicts, steadied, strict=True))
         ]
-        return Scene(frame, poses, tuple(people))
+        return Scene(frame, followed.poses, tuple(people))
 
     def _new_memory(self) -> _Memory:
-        tracking, smoothing = self.settings.tracking, self.settings.smoothing
+        tracking, steadying, smoothing = self.settings.tracking, self.settings.steadying, self.settings.smoothing
         return _Memory(
             Tracker(
                 sure_score=tracking.sure_score,
                 min_similarity=tracking.min_similarity,
+                confirm_seconds=tracking.confirm_seconds,
                 max_lost_seconds=tracking.max_lost_seconds,
             ),
+            KeypointFilter(
+                resting_cutoff_hz=steadying.resting_cutoff_hz,
+                moving_cutoff_hz=steadying.moving_cutoff_hz,
+                keypoint_threshold=self.settings.pose.keypoint_threshold,
+            )
+            if steadying.enabled
+            else None,
             LabelSmoother(
                 switch_seconds=smoothing.switch_seconds,
                 unknown_share=smoothing.unknown_share,
                 grace_seconds=smoothing.grace_seconds,
             ),
         )
+
+
+def _on_their_own(verdicts: list[Verdict]) -> tuple[Person, ...]:
+    """People of a still picture."""
+    return tuple(Person(row, None, verdict, verdict.label, verdict.share, None) for row, verdict in enumerate(verdicts))

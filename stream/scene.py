@@ -20,7 +20,8 @@ class Person:
 
     Attributes:
         row: the person's row in `Scene.poses`.
-        track: number that stays with the person over frames, never reused; None while there is no track.
+        track: number that stays with the person over frames, never reused; None until the person has been seen long
+            enough, and in stills.
         verdict: what this frame alone says.
         posture: the steady label, after smoothing in time; None when unknown.
         share: how much of the vote the steady label has, 0–1.
@@ -53,7 +54,8 @@ class Scene:
 
     Attributes:
         frame: what the camera saw.
-        poses: everybody the network found, in pixels of `frame.bgr`.
+        poses: everybody the network found, in pixels of `frame.bgr`. In a video the keypoints are steadied over time;
+            boxes and scores are as they were found.
         people: what is known of them; rows of `poses`, each at most once. A row may be missing here (not told apart
             from its surroundings long enough, say), never the other way round.
 

@@ -17,6 +17,7 @@ __all__ = [
     "Settings",
     "SmoothingSettings",
     "SourceSettings",
+    "SteadyingSettings",
     "TrackingSettings",
 ]
 
@@ -67,8 +68,17 @@ class TrackingSettings(_Section):
     """Following people from frame to frame."""
 
     sure_score: Share = 0.5
-    min_similarity: Share = 0.15
-    max_lost_seconds: Seconds = 1.0
+    min_similarity: Share = 0.3
+    confirm_seconds: Seconds = 0.2
+    max_lost_seconds: Seconds = 3.0
+
+
+class SteadyingSettings(_Section):
+    """Steadying keypoints over time, before the posture is told from them."""
+
+    enabled: bool = True
+    resting_cutoff_hz: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    moving_cutoff_hz: Annotated[float, Field(ge=0, le=1000)] = 2.0
 
 
 class SmoothingSettings(_Section):
@@ -102,6 +112,7 @@ class Settings(_Section):
     index: IndexSettings = IndexSettings()
     source: SourceSettings = SourceSettings()
     tracking: TrackingSettings = TrackingSettings()
+    steadying: SteadyingSettings = SteadyingSettings()
     smoothing: SmoothingSettings = SmoothingSettings()
     overlay: OverlaySettings = OverlaySettings()
     output: OutputSettings = OutputSettings()

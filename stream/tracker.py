@@ -1,9 +1,14 @@
 """`Tracker`: gives every person a number that stays over the frames of one source.
 
-Association in two stages after ByteTrack (Zhang et al., 2022): sure detections choose among the tracks first, doubtful
-ones get what is left, so a person half hidden keeps the number without a ghost taking it. Boxes are enlarged before
-they are compared (buffered IoU, Yang et al., 2023), so that small, fast people still meet themselves at low frame
-rates; similarity of keypoints decides between boxes that overlap alike.
+Association in stages after ByteTrack (Zhang et al., 2022): sure detections choose among the known people first,
+doubtful ones get what is left, so a person half hidden keeps the number without a ghost taking it. Whoever is new gets
+a number after having been seen for a moment, and takes up the number of somebody who went out of sight there shortly
+before.
+
+Choices that were measured in the crowds of `bench/identity.py`: how far somebody has moved is told by the keypoints seen
+in both frames, because a box jumps when a part of the person is hidden (an average of that velocity made fewer mistakes
+than a Kalman filter over boxes); pairs are taken greedily, most alike first, because the optimal assignment gives up a
+certain pair to win two poor ones (a few more switches, at more cost).
 """
 
 from __future__ import annotations
@@ -14,25 +19,51 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.keypoints import SIGMAS
 from pose.poses import Poses
+from stream.likeness import SEEN, likeness
 
-__all__ = ["Tracker"]
+__all__ = ["Identity", "Tracker"]
 
-BUFFER: Final = 0.3  # boxes grow on every side by this share of the square root of their area before comparison
-KEYPOINT_WEIGHT: Final = 0.3  # of the keypoints in the similarity; boxes have the rest
 VELOCITY_SECONDS: Final = 0.3  # time constant of the average velocity
-SEEN: Final = 0.5  # keypoints from this score on take part in the comparison
-_VARIANCES: Final = (2 * np.array(SIGMAS)) ** 2
+COAST_SECONDS: Final = 3.0  # time constant with which somebody out of sight is taken to slow down
+SIZE_SECONDS: Final = 1.0  # time constant of the average size of the box
+DOUBTFUL_WORTH: Final = 1 / 3  # what a doubtful sight of a newcomer counts beside a sure one
+GRACE_SECONDS: Final = 0.1  # how much longer than seen a newcomer may be missed
+REACH: Final = (0.4, 0.8)  # how far from where they went people reappear, in heights: at once, and more per second
+SIZE_RATIO: Final = 1.5  # people who reappear are at most this many times larger or smaller
+TICK: Final = 1e-6  # times are sums of many steps, so they are compared with this slack
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who somebody in a frame is.
+
+    Attributes:
+        key: stays with the person from the first sight on, for what is remembered of people; never reused. It changes
+            once if a newcomer turns out to be somebody who was out of sight.
+        number: the number to show; None until the person has been seen long enough.
+    """
+
+    key: int
+    number: int | None
+
+
+@dataclass(slots=True, eq=False)
 class _Track:
-    number: int
-    box: NDArray[np.float32]  # [4] x1 y1 x2 y2 px when last seen
-    keypoints: NDArray[np.float32]  # [17, 3]
+    key: int
+    keypoints: NDArray[np.float32]  # [17, 3] when last seen
+    centre: NDArray[np.float64]  # [2] px, of the box when last seen
+    size: NDArray[np.float64]  # [2] px, of the box, averaged
     seen_seconds: float
-    velocity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))  # of the centre, px per second
+    born_seconds: float
+    born_centre: NDArray[np.float64]
+    number: int | None = None
+    velocity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))  # px per second
+    credit_seconds: float = 0.0  # how long a newcomer has been seen, less how long not
+
+    def shift(self, seconds: float) -> NDArray[np.float64]:
+        """How far it will have moved at `seconds` since it was last seen, px `[2]`."""
+        return self.velocity * (COAST_SECONDS * -np.expm1(-(seconds - self.seen_seconds) / COAST_SECONDS))
 
 
 class Tracker:
@@ -41,82 +72,136 @@ class Tracker:
     Args:
         sure_score: people from this score on choose first, 0–1.
         min_similarity: below this two people are not the same, 0–1.
+        confirm_seconds: a person gets a number after having been seen for this long; one who is never sure, after three
+            times as long.
         max_lost_seconds: a person out of sight for longer gets a new number.
     """
 
-    def __init__(self, *, sure_score: float = 0.5, min_similarity: float = 0.15, max_lost_seconds: float = 1.0):
+    def __init__(
+        self,
+        *,
+        sure_score: float = 0.5,
+        min_similarity: float = 0.3,
+        confirm_seconds: float = 0.2,
+        max_lost_seconds: float = 3.0,
+    ):
         self.sure_score = sure_score
         self.min_similarity = min_similarity
+        self.confirm_seconds = confirm_seconds
         self.max_lost_seconds = max_lost_seconds
         self._tracks: list[_Track] = []
+        self._seconds = 0.0
+        self._next_key = 1
         self._next_number = 1
 
     @property
-    def tracks(self) -> frozenset[int]:
-        """Numbers still in memory, also of people who are out of sight for a moment."""
-        return frozenset(track.number for track in self._tracks)
+    def keys(self) -> frozenset[int]:
+        """Keys still in memory, also of people who are out of sight for a moment."""
+        return frozenset(track.key for track in self._tracks)
 
-    def update(self, poses: Poses, seconds: float) -> list[int]:
-        """The number of every person, in the order of `poses`.
+    def update(self, poses: Poses, seconds: float) -> list[Identity]:
+        """Who everybody is, in the order of `poses`.
 
         Args:
-            poses: the people of the next frame.
+            poses: the people of the next frame, everyone once.
             seconds: its time on a clock that never goes back.
         """
+        elapsed, self._seconds = seconds - self._seconds, seconds
         self._tracks = [track for track in self._tracks if seconds - track.seen_seconds <= self.max_lost_seconds]
-        similarity = self._similarity(poses, seconds)  # [N, T]
-        assigned: dict[int, _Track] = {}
-        free = np.ones(len(self._tracks), bool)
-        sure = poses.scores >= self.sure_score
-        for stage in (np.flatnonzero(sure), np.flatnonzero(~sure)):
-            columns = np.flatnonzero(free)
-            for row, column in _best_pairs(similarity[np.ix_(stage, columns)], self.min_similarity):
-                assigned[int(stage[row])] = self._tracks[columns[column]]
-                free[columns[column]] = False
-        numbers = []
+        owners = self._associate(poses, seconds)
+        self._see(owners, poses, seconds)
+        self._weigh(owners, poses, elapsed)
         for person in range(len(poses)):
-            track = assigned.get(person)
-            if track is None:
-                track = _Track(self._next_number, poses.boxes[person], poses.keypoints[person], seconds)
-                self._next_number += 1
-                self._tracks.append(track)
-            else:
-                _move(track, poses.boxes[person], seconds)
-                track.keypoints = poses.keypoints[person]
-            numbers.append(track.number)
-        return numbers
+            if person not in owners:
+                owners[person] = self._welcome(poses, person, seconds)
+        return [Identity(owners[person].key, owners[person].number) for person in range(len(poses))]
 
-    def _similarity(self, poses: Poses, seconds: float) -> NDArray[np.float64]:
+    def _associate(self, poses: Poses, seconds: float) -> dict[int, _Track]:
+        """The track of every person who has one."""
+        owners: dict[int, _Track] = {}
         if not self._tracks or not len(poses):
-            return np.zeros((len(poses), len(self._tracks)))
-        shift = np.stack([track.velocity * (seconds - track.seen_seconds) for track in self._tracks])  # [T, 2]
-        boxes = np.stack([track.box for track in self._tracks]).astype(np.float64) + np.tile(shift, 2)  # [T, 4]
+            return owners
+        shift = np.stack([track.shift(seconds) for track in self._tracks])  # [T, 2]
+        centre = np.stack([track.centre for track in self._tracks]) + shift
+        half = np.stack([track.size for track in self._tracks]) / 2
         keypoints = np.stack([track.keypoints for track in self._tracks])  # [T, 17, 3]
-        iou = _buffered_iou(poses.boxes.astype(np.float64), boxes)
-        # Object keypoint similarity, with the box for the person's area.
-        moved = keypoints[..., :2] + shift[:, None]
-        squared = ((poses.keypoints[:, None, :, :2] - moved[None]) ** 2).sum(-1)  # [N, T, 17]
-        size = boxes[:, 2:] - boxes[:, :2]
-        area = np.maximum(size.prod(axis=1), 1.0)[None, :, None]
-        both = (poses.keypoints[:, None, :, 2] >= SEEN) & (keypoints[None, ..., 2] >= SEEN)
-        alike = (np.exp(-squared / (2 * area * _VARIANCES)) * both).sum(-1) / np.maximum(both.sum(-1), 1)
-        return np.where(iou > 0, (1 - KEYPOINT_WEIGHT) * iou + KEYPOINT_WEIGHT * alike, 0.0)
+        keypoints[..., :2] += shift[:, None].astype(np.float32)
+        alike = likeness(poses, keypoints, np.concatenate([centre - half, centre + half], 1))  # [N, T]
+        known = np.array([track.number is not None for track in self._tracks])
+        sure = poses.scores >= self.sure_score
+        left, free = np.ones(len(poses), bool), np.ones(len(self._tracks), bool)
+        for choosing, among in ((sure, known), (~sure, known), (sure, ~known), (~sure, ~known)):
+            rows, columns = np.flatnonzero(choosing & left), np.flatnonzero(among & free)
+            for row, column in _best_pairs(alike[np.ix_(rows, columns)], self.min_similarity):
+                owners[int(rows[row])] = self._tracks[columns[column]]
+                left[rows[row]] = free[columns[column]] = False
+        return owners
+
+    def _see(self, owners: dict[int, _Track], poses: Poses, seconds: float) -> None:
+        """Move the tracks to where their people are now."""
+        if not owners:
+            return
+        people, tracks = list(owners), list(owners.values())
+        boxes = poses.boxes[people].astype(np.float64)
+        centre, size = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
+        new, old = poses.keypoints[people], np.stack([track.keypoints for track in tracks])
+        both = ((new[..., 2] >= SEEN) & (old[..., 2] >= SEEN))[..., None]  # [M, 17, 1]
+        moved = np.where(both, new[..., :2] - old[..., :2], 0).sum(1, dtype=np.float64) / np.maximum(both.sum(1), 1)
+        moved = np.where(both.any(1), moved, centre - np.stack([track.centre for track in tracks]))  # [M, 2]
+        for row, track in enumerate(tracks):
+            elapsed = seconds - track.seen_seconds
+            if elapsed > 0:
+                track.velocity += -np.expm1(-elapsed / VELOCITY_SECONDS) * (moved[row] / elapsed - track.velocity)
+                track.size += -np.expm1(-elapsed / SIZE_SECONDS) * (size[row] - track.size)
+            track.centre, track.keypoints, track.seen_seconds = centre[row], new[row], seconds
+
+    def _weigh(self, owners: dict[int, _Track], poses: Poses, elapsed: float) -> None:
+        """Give numbers to newcomers who have been seen long enough, and forget those who come and go."""
+        scores = {track.key: float(poses.scores[person]) for person, track in owners.items()}
+        for track in [track for track in self._tracks if track.number is None]:
+            score = scores.get(track.key)
+            if score is None:
+                track.credit_seconds -= elapsed
+                if track.credit_seconds < -GRACE_SECONDS - TICK:
+                    self._tracks.remove(track)
+                continue
+            track.credit_seconds += elapsed * (1 if score >= self.sure_score else DOUBTFUL_WORTH)
+            if track.credit_seconds >= self.confirm_seconds - TICK:
+                self._name(track)
+
+    def _name(self, newcomer: _Track) -> None:
+        """Give a newcomer the number of somebody who went out of sight here before, or a new one."""
+        lost = [
+            track for track in self._tracks
+            if track.number is not None and track.seen_seconds < newcomer.born_seconds
+        ]  # fmt: skip
+        distance, nearest = min(((_way_back(track, newcomer), n) for n, track in enumerate(lost)), default=(np.inf, -1))
+        if distance <= 1:
+            newcomer.key, newcomer.number = lost[nearest].key, lost[nearest].number
+            self._tracks.remove(lost[nearest])
+        else:
+            newcomer.number = self._next_number
+            self._next_number += 1
+
+    def _welcome(self, poses: Poses, person: int, seconds: float) -> _Track:
+        box = poses.boxes[person].astype(np.float64)
+        centre, size = (box[:2] + box[2:]) / 2, box[2:] - box[:2]
+        track = _Track(self._next_key, poses.keypoints[person], centre, size, seconds, seconds, centre)
+        self._next_key += 1
+        self._tracks.append(track)
+        return track
 
 
-def _buffered_iou(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Intersection over union of enlarged boxes: `[N, 4]` and `[T, 4]` to `[N, T]`."""
-    a, b = _enlarged(a), _enlarged(b)
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    intersection = (high - low).clip(min=0).prod(-1)
-    area_a, area_b = (a[:, 2:] - a[:, :2]).prod(-1), (b[:, 2:] - b[:, :2]).prod(-1)
-    return intersection / np.maximum(area_a[:, None] + area_b[None] - intersection, 1e-9)
-
-
-def _enlarged(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    # The same margin on all sides: an upright person's box is narrow, but that is the way people walk.
-    margin = BUFFER * np.sqrt((boxes[:, 2:] - boxes[:, :2]).clip(min=0).prod(-1, keepdims=True))
-    return np.concatenate([boxes[:, :2] - margin, boxes[:, 2:] + margin], 1)
+def _way_back(lost: _Track, newcomer: _Track) -> float:
+    """How far from where `lost` went the newcomer appeared, as a share of how far people get; above 1, no further."""
+    height, other = float(lost.size.max()), float(newcomer.size.max())
+    if max(height, other) > SIZE_RATIO * min(height, other):
+        return np.inf
+    born = newcomer.born_seconds
+    reach = height * (REACH[0] + REACH[1] * (born - lost.seen_seconds))
+    # Whoever went behind something may have walked on, or stopped there.
+    places = (lost.centre, lost.centre + lost.shift(born))
+    return min(float(np.linalg.norm(newcomer.born_centre - place)) for place in places) / max(reach, 1.0)
 
 
 def _best_pairs(similarity: NDArray[np.float64], least: float) -> list[tuple[int, int]]:
@@ -131,13 +216,3 @@ def _best_pairs(similarity: NDArray[np.float64], least: float) -> list[tuple[int
             used_columns.add(column)
             pairs.append((row, column))
     return pairs
-
-
-def _move(track: _Track, box: NDArray[np.float32], seconds: float) -> None:
-    elapsed = seconds - track.seen_seconds
-    if elapsed > 0:
-        travelled = ((box[:2] + box[2:]) - (track.box[:2] + track.box[2:])) / 2
-        weight = 1 - np.exp(-elapsed / VELOCITY_SECONDS)
-        track.velocity = track.velocity + weight * (travelled / elapsed - track.velocity)
-    track.box = box
-    track.seen_seconds = seconds

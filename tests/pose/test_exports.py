@@ -25,8 +25,11 @@ def test_public_names() -> None:
         "SIGMAS",
         "DeviceError",
         "Embedding",
+        "EvaluatorMissing",
         "FetchError",
         "Keypoint",
+        "LabelsError",
+        "LabelsMissing",
         "PictureError",
         "PoseError",
         "PoseEstimator",
@@ -56,7 +59,10 @@ def test_every_module_lists_its_names(path: Path) -> None:
 def test_errors_derive_from_what_one_would_catch() -> None:
     builtin = {
         "DeviceError": "RuntimeError",
+        "EvaluatorMissing": "ImportError",
         "FetchError": "OSError",
+        "LabelsError": "ValueError",
+        "LabelsMissing": "FileNotFoundError",
         "PictureError": "ValueError",
         "WeightsError": "ValueError",
         "WeightsMissing": "FileNotFoundError",

@@ -71,7 +71,7 @@ def test_run_writes_a_video_and_a_line_per_frame(clip, capsys):
     assert duration == pytest.approx(1.5, abs=0.01)
     told = capsys.readouterr().err
     assert "45 frames" in told
-    for stage in ("read", "pre-process", "network", "embed", "search", "track", "draw", "write"):
+    for stage in ("read", "pre-process", "network", "track", "embed", "search", "smooth", "draw", "write"):
         assert stage in told
 
 
@@ -147,8 +147,9 @@ def test_help_names_every_command(capsys):
         main(["--help"])
     assert end.value.code == 0
     told = capsys.readouterr().out
-    for command in ("run", "build", "add", "query", "info", "evaluate-video", "check", "weights"):
-        assert command in told
+    commands = "run build add query info evaluate evaluate-video check weights evaluate-pose train"
+    for command in commands.split():
+        assert f"    {command} " in told
 
 
 class TestBadInput:

@@ -1,4 +1,4 @@
-"""`stance build`, `add`, `query` and `info`, run through argparse with a stand-in for the network."""
+"""`stance build`, `add`, `info` and `query`, run through argparse with a stand-in for the network."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from index import PostureIndex, starter_prefix
 from index.errors import DatabaseExists, DatabaseMissing, FolderError, NothingAdded, UnsafeLabels
 from pose.errors import PictureError
 from pose.poses import Poses
-from stream import database_commands
+from stream import database_commands, lazy_estimator, query_command
 from stream.assembly import database_prefix
-from stream.database_commands import register
+from stream.errors import SinkError
 from stream.settings import IndexSettings, Settings
 
 
@@ -46,7 +46,7 @@ class Colours:
 @pytest.fixture(autouse=True)
 def network(monkeypatch: pytest.MonkeyPatch) -> Colours:
     stand_in = Colours()
-    monkeypatch.setattr(database_commands, "make_estimator", lambda settings: stand_in)
+    monkeypatch.setattr(lazy_estimator, "make_estimator", lambda settings: stand_in)
     return stand_in
 
 
@@ -71,7 +71,9 @@ def paint(name: str, blue: int) -> str:
 
 def stance(*arguments: str, settings: Settings | None = None) -> int:
     parser = argparse.ArgumentParser(prog="stance")
-    register(parser.add_subparsers(required=True))
+    commands = parser.add_subparsers(required=True)
+    for module in (database_commands, query_command):
+        module.register(commands)
     args = parser.parse_args(arguments)
     code = args.run(args, settings or Settings())
     assert isinstance(code, int)
@@ -135,6 +137,26 @@ def test_query_says_why(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[8:] == ["black.png", "  no person found"]
 
 
+def test_query_explains(capsys: pytest.CaptureFixture[str]) -> None:
+    stance("build", "images_data")
+    capsys.readouterr()
+    assert stance("query", paint("q.png", 11), "--explain", "--out", "why.png") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].startswith("    why: ")
+    assert "% of the vote, at least 50% is asked for; the median distance to its 5 neighbours is 0." in lines[2]
+    assert lines[3].startswith("    probabilities: standing ")
+    assert "    why: 0 of 17 keypoints score 0.5 or more, pose.min_keypoints asks for 5" in lines
+    why = cv2.imread("why.png")
+    assert why is not None
+    assert stance("query", "q.png", "--json") == 0
+    person, other = json.loads(capsys.readouterr().out)["pictures"][0]["people"]
+    assert person["why"] == lines[2].removeprefix("    why: ")
+    assert sum(person["probabilities"].values()) == pytest.approx(1, abs=1e-3)
+    assert other["probabilities"] == {}
+    with pytest.raises(SinkError, match="is the source itself"):
+        stance("query", "q.png", "--out", "q.png")
+
+
 def test_query_names_what_cannot_be_read(capsys: pytest.CaptureFixture[str]) -> None:
     stance("build", "images_data")
     capsys.readouterr()
@@ -185,7 +207,7 @@ def test_faults_are_told(tmp_path: Path) -> None:
 
 
 def test_faults_of_folders_come_before_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database_commands, "make_estimator", lambda settings: pytest.fail("loaded the network"))
+    monkeypatch.setattr(lazy_estimator, "make_estimator", lambda settings: pytest.fail("loaded the network"))
     with pytest.raises(FolderError):
         stance("build", "images_data/standing")
     with pytest.raises(DatabaseMissing):

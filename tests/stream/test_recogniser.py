@@ -72,6 +72,21 @@ def test_batches_do_not_change_the_story(index):
     assert [scene.people for scene in singly] == [scene.people for scene in batched]
 
 
+def test_what_is_judged_is_what_is_shown_steadied_keypoints(index):
+    rng = np.random.default_rng(1)
+    shaken = [person(300, 100) + np.pad(rng.normal(0, 4, (17, 2)), ((0, 0), (0, 1))) for _ in range(12)]
+    people = [poses(keypoints.astype(np.float32)) for keypoints in shaken]
+    batch = [frame(n, fps=30.0) for n in range(12)]
+    last = Recogniser(Script(*people), index)(batch)[-1]
+    resting = person(300, 100)
+    assert np.abs(last.poses.keypoints - resting).mean() < np.abs(people[-1].keypoints - resting).mean() / 2
+    assert np.array_equal(last.poses.boxes, people[-1].boxes)
+    assert np.array_equal(last.poses.keypoints[..., 2], people[-1].keypoints[..., 2])
+    assert last.people[0].verdict == index.classify(index.embedding(last.poses))[0]
+    untouched = Recogniser(Script(*people), index, Settings(steadying={"enabled": False}))(batch)[-1]
+    assert untouched.poses is people[-1]
+
+
 def test_sources_do_not_mix(index):
     """Two cameras in one batch, both with one person at the same place in another posture."""
     people = [poses(make(300, 100)) for _ in range(10) for make in (person, bowed)]
@@ -102,6 +117,7 @@ def test_nobody_is_a_scene_without_people(index):
 def test_stills_stand_for_themselves(index):
     recogniser = Recogniser(Script(poses(person(1, 1)), poses(bowed(1, 1))), index, stills=True)
     first, second = recogniser([frame(0), frame(1)])
+    assert np.array_equal(second.poses.keypoints, poses(bowed(1, 1)).keypoints)
     assert [(p.track, p.posture) for p in first.people + second.people] == [(None, "upright"), (None, "bowed")]
 
 
