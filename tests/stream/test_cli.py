@@ -8,6 +8,7 @@ import csv
 import json
 import os
 import pickle
+import re
 import shutil
 import signal
 import socket
@@ -149,7 +150,7 @@ def test_help_names_every_command(capsys):
     told = capsys.readouterr().out
     commands = "run build add query info evaluate evaluate-video check weights evaluate-pose train"
     for command in commands.split():
-        assert f"    {command} " in told
+        assert re.search(rf"^    {command}\s", told, re.MULTILINE), command
 
 
 class TestBadInput:
