@@ -68,6 +68,15 @@ def test_a_shift_of_a_few_votes_to_and_fro_changes_nothing():
     assert story(result) == ["sitting"]
 
 
+def test_no_two_changes_lie_closer_together_than_the_switch_time():
+    """When standing is shown, lying is as far ahead of sitting, but that says nothing against standing."""
+    said = [certain("sitting")] * 50 + [votes(standing=0.51, lying=0.49)] * 25 + [certain("lying")] * 50
+    result = steadied(said, 50, switch_seconds=0.35)
+    begins = {steady.posture: steady.since_seconds for steady in result}
+    assert story([steady.posture for steady in result]) == ["sitting", "standing", "lying"]
+    assert begins["lying"] == pytest.approx(1.5 + 0.35, abs=0.03)
+
+
 def test_the_story_is_the_same_at_5_and_at_60_frames_per_second():
     """Every fifth of a second has its own noise, which frames within it share: one in eight is wrong."""
     rng = np.random.default_rng(1)
@@ -134,6 +143,7 @@ class TestOutOfSight:
     def test_a_long_one_is_forgotten(self):
         smoother = self.smoother()
         assert smoother.update([1], BOX, [certain("sitting")], 3.0)[0].posture is None
+        assert len(smoother._people) == 1
 
     def test_a_new_number_at_the_same_place_inherits_all(self):
         smoother = self.smoother()

@@ -188,6 +188,15 @@ class TestSrt:
         sink.close()
         assert cues(path.read_text(encoding="utf-8"))[-1] == (4, 2.5, 3.6, "1 standing")
 
+    def test_a_cue_waits_until_the_absent_can_no_longer_come_back(self, tmp_path, worlds):
+        story = [
+            {1: "sitting", **({2: "lying"} if n < 10 else {}), **({3: "plank"} if n >= 12 else {})} for n in range(30)
+        ]
+        path = write(tmp_path / "t.srt", worlds.FakeSource(), story)
+        assert cues(path.read_text(encoding="utf-8")) == [
+            (1, 0.0, 1.0, "1 sitting · 2 lying"), (2, 1.0, 1.2, "1 sitting"), (3, 1.2, 3.0, "1 sitting · 3 plank"),
+        ]  # fmt: skip
+
     def test_an_empty_room_has_no_cue(self, tmp_path, worlds):
         story = [{}] * 10 + [{1: "sitting"}] * 10 + [{}] * 20 + [{2: "lying"}] * 10
         path = write(tmp_path / "t.srt", worlds.FakeSource(), story)

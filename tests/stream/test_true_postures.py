@@ -20,7 +20,7 @@ def read(tmp_path, text):
 
 
 def test_intervals_pauses_and_columns_of_others(tmp_path):
-    text = "\ufeffperson,from_seconds,to_seconds,posture,note\n1,0,2.5,sitting,x\n1,2.5,3,,\n1,4,6, lying ,\n"
+    text = "\ufefffrom_seconds,to_seconds,posture,note\n0,2.5,sitting,x\n2.5,3,,\n4,6, lying ,\n"
     assert read(tmp_path, text) == [
         TruePosture(0.0, 2.5, "sitting"), TruePosture(2.5, 3.0, None), TruePosture(4.0, 6.0, "lying"),
     ]  # fmt: skip
