@@ -5,7 +5,7 @@ Runs as a script with the `stream` package of whichever checkout PYTHONPATH name
     PYTHONPATH=CHECKOUT python bench/side_labels.py CLIP ...
 
 Prints one JSON object, the frames of every clip. Of a frame: the time, the people (number, box, score), and for every
-way of showing them the posture of each: `frame` (this frame's own label), `live`, and `offline` where the checkout has it.
+way of showing them the posture of each: `frame` (this frame's own label), `live`, and `offline` where there is one.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     python -m bench.video_labels FOLDER [--before CHECKOUT]
 
 FOLDER holds the clips that `tests/intervals` names, which were marked before the smoothing was written. The whole
-pipeline runs, with the shipped weights and the starter database, so the frame accuracy is that of the network and of the
-database first; what the smoothing answers for are the changes beyond the true ones and the delay. Ways of showing:
+pipeline runs, with the shipped weights and the starter database, so the frame accuracy is that of the network and of
+the database first; what the smoothing answers for are the changes beyond the true ones and the delay. Ways of showing:
 
     frame    this frame's own label
     before   the steady label of another checkout's code, with that checkout's weights and database

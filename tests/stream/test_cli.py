@@ -4,6 +4,7 @@ Most calls run in this process. Ctrl-C, SIGTERM and a closed pipe are given to r
 shipped weights and the starter database; clips are made here, and real ones are taken where `../shared` has them.
 """
 
+import csv
 import json
 import os
 import pickle
@@ -87,6 +88,39 @@ def test_run_prints_json_lines_and_nothing_else_on_standard_output(clip, capsys)
     assert all("people" in json.loads(line) for line in lines)
 
 
+def test_run_writes_a_timeline_and_then_no_video(shared_videos, tmp_path, capsys):
+    clip = shared_videos / "two_people_1080p.mp4"
+    for name in ("t.csv", "t.json", "t.srt"):
+        assert main(["run", str(clip), "--timeline", name, *FAST]) == 0
+        assert f"wrote {name}" in capsys.readouterr().err
+    lines = list(csv.DictReader(Path("t.csv").read_text(encoding="utf-8").splitlines()))
+    assert lines
+    assert [int(line["person"]) for line in lines] == [one["person"] for one in json.loads(Path("t.json").read_text())]
+    assert max(float(line["to_seconds"]) for line in lines) <= 2.6
+    assert "-->" in Path("t.srt").read_text(encoding="utf-8")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["t.csv", "t.json", "t.srt"]
+
+
+def test_run_offline_gives_every_frame_in_order(clip, capsys):
+    assert main(["run", str(clip), "--offline", "--out", "o.mp4", "--jsonl", "o.jsonl", *FAST]) == 0
+    lines = [json.loads(line) for line in Path("o.jsonl").read_text().splitlines()]
+    assert [line["frame"] for line in lines] == list(range(45))
+    assert frames_and_duration("o.mp4")[0] == 45
+    assert "45 frames" in capsys.readouterr().err
+
+
+def test_evaluate_video(clip, tmp_path, capsys):
+    Path("clip.csv").write_text("from_seconds,to_seconds,posture\n0,1,sitting\n1,1.5,lying\n")
+    assert main(["evaluate-video", str(clip), "--intervals", "clip.csv", "--json", *FAST]) == 0
+    (told,) = json.loads(capsys.readouterr().out)["clips"]  # a clip of nobody
+    assert (told["frames"], told["accuracy"], told["nobody"], told["true_changes"]) == (45, 0.0, 1.0, 1)
+    assert (told["missed_changes"], told["max_delay_seconds"]) == (1, None)
+    assert main(["evaluate-video", str(clip), str(clip), "--intervals", str(tmp_path), "--offline", *FAST]) == 0
+    told = capsys.readouterr().out
+    assert told.count("0.0% of 45 judged frames right") == 2
+    assert "1 of 1 missed" in told
+
+
 def test_run_on_a_picture_and_on_a_folder_of_pictures(tmp_path, capsys):
     folder = tmp_path / "pictures"
     folder.mkdir()
@@ -116,7 +150,7 @@ def test_help_names_every_command(capsys):
     told = capsys.readouterr().out
     commands = "run build add query info evaluate evaluate-video check weights evaluate-pose train"
     for command in commands.split():
-        assert re.search(rf"^ +{command}(\s|$)", told, re.MULTILINE), command
+        assert re.search(rf"^    {command}\s", told, re.MULTILINE), command
 
 
 class TestBadInput:
@@ -203,6 +237,22 @@ class TestBadInput:
         assert clip.read_bytes() == before
         assert "does not exist" in fault(capsys, "run", str(clip), "--out", "no/such/folder/o.mp4")
 
+    def test_a_timeline_in_no_known_format_or_of_pictures(self, clip, capsys):
+        assert ".csv, .json or .srt" in fault(capsys, "run", str(clip), "--timeline", "t.txt")
+        cv2.imwrite("a.png", np.zeros((50, 50, 3), np.uint8))
+        assert "no time" in fault(capsys, "run", "a.png", "--timeline", "t.csv")
+        assert not Path("t.csv").exists()
+
+    def test_looking_ahead_where_nothing_lies_ahead(self, capsys):
+        cv2.imwrite("a.png", np.zeros((50, 50, 3), np.uint8))
+        assert "--offline" in fault(capsys, "run", "a.png", "--offline")
+
+    def test_clips_and_intervals_that_do_not_match(self, clip, tmp_path, capsys):
+        assert "2 clips and 1 files" in fault(capsys, "evaluate-video", str(clip), str(clip), "--intervals", "a.csv")
+        assert "clip.csv is missing" in fault(capsys, "evaluate-video", str(clip), "--intervals", str(tmp_path))
+        Path("a.csv").write_text("from_seconds,to_seconds,posture\n0,1,swimming\n")
+        assert "'swimming'" in fault(capsys, "evaluate-video", str(clip), "--intervals", "a.csv")
+
     def test_a_corrupt_picture_among_good_ones_is_named(self, tmp_path, capsys):
         folder = tmp_path / "mixed"
         folder.mkdir()
@@ -221,7 +271,8 @@ def copy_starter(prefix):
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_a_run_with_complete_files(tmp_path, worlds, number, code):
     long = worlds.write_clip(tmp_path / "long.mp4", [n / 30 for n in range(3000)])
-    process = start("run", str(long), "--out", "o.mp4", "--jsonl", "o.jsonl", *FAST, cwd=tmp_path)
+    outputs = ["--out", "o.mp4", "--jsonl", "o.jsonl", "--timeline", "o.json"]
+    process = start("run", str(long), *outputs, *FAST, cwd=tmp_path)
     assert worlds.wait_until(lambda: Path("o.jsonl").exists() and Path("o.jsonl").stat().st_size > 20_000, 60)
     process.send_signal(number)
     _, told = process.communicate(timeout=30)
@@ -230,7 +281,24 @@ def test_a_signal_ends_a_run_with_complete_files(tmp_path, worlds, number, code)
     lines = len(Path("o.jsonl").read_text().splitlines())
     count, _ = frames_and_duration("o.mp4")
     assert 0 < lines < 3000
+    assert json.loads(Path("o.json").read_text()) == []  # nobody is in the clip, and the file is complete
     assert abs(count - lines) <= 1  # the signal may fall between the two outputs of one frame
+
+
+def test_ctrl_c_leaves_a_timeline_up_to_the_last_frame(tmp_path, shared_videos, worlds):
+    clip = shared_videos / "street_pedestrians.mp4"
+    process = start("run", str(clip), "--jsonl", "o.jsonl", "--timeline", "o.csv", *FAST, cwd=tmp_path)
+    assert worlds.wait_until(lambda: Path("o.csv").exists() and len(Path("o.csv").read_text().splitlines()) > 3, 60)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == 130, told
+    frames = [json.loads(line) for line in Path("o.jsonl").read_text().splitlines()]
+    lines = list(csv.DictReader(Path("o.csv").read_text(encoding="utf-8").splitlines()))
+    numbered = sum(person["track"] is not None for frame in frames for person in frame["people"])
+    # The signal may fall between the two outputs of one frame.
+    assert abs(sum(int(line["frames"]) for line in lines) - numbered) <= len(frames[-1]["people"])
+    last_seen = max(frame["seconds"] for frame in frames if frame["people"])
+    assert max(float(line["to_seconds"]) for line in lines) > last_seen - 0.2
 
 
 def test_a_reader_that_leaves_early_is_no_fault(tmp_path, clip):

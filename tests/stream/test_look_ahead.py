@@ -1,0 +1,157 @@
+"""Postures in hindsight, in made recordings: a change begins where it began, and not a frame is lost."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from pose import Poses
+from stream.errors import SourceError
+from stream.frame import Frame
+from stream.look_ahead import LookAhead
+from stream.scene import Person, Scene
+from stream.smoothing import LabelSmoother
+from tests.stream.verdicts import certain, votes
+from tests.worlds import person, poses
+
+BLANK = np.zeros((4, 4, 3), np.uint8)
+
+
+def scene(number, fps, verdicts, tracks=None, seconds=None):
+    """People side by side, one per verdict, unknown so far."""
+    crowd = poses(*(person(100 + 300 * n, 100) for n in range(len(verdicts))))
+    people = tuple(
+        Person(row, track, verdict, None, 0.0, None)
+        for row, (track, verdict) in enumerate(zip(tracks or range(1, len(verdicts) + 1), verdicts, strict=True))
+    )
+    seconds = number / fps if seconds is None else seconds
+    return Scene(Frame(BLANK, "clip", number, 0, seconds, 0.0), crowd, people)
+
+
+def in_hindsight(verdicts, fps, **options):
+    """The postures of one person alone."""
+    found = LookAhead(**options)(scene(n, fps, [verdict]) for n, verdict in enumerate(verdicts))
+    return [one.people[0].posture for one in found]
+
+
+@pytest.mark.parametrize("fps", [5, 10, 25, 60])
+@pytest.mark.parametrize(("before", "after"), [("sitting", "standing"), ("sitting", None), (None, "sitting")])
+def test_a_change_begins_with_its_first_frame(fps, before, after):
+    labels = [before] * 3 * fps + [after] * 3 * fps
+    assert in_hindsight(map(certain, labels), fps) == labels
+
+
+@pytest.mark.parametrize("fps", [1, 5, 25, 60])
+def test_a_label_of_one_frame_is_never_shown(fps):
+    labels = ["sitting"] * 3 * fps
+    for place in (0, 1, fps, len(labels) - 1):
+        said = [certain(label) for label in labels]
+        said[place] = votes(lying=0.9, sitting=0.1)
+        assert in_hindsight(said, fps) == labels, place
+
+
+@pytest.mark.parametrize("fps", [5, 60])
+def test_a_stay_is_shown_from_twice_the_switch_time_on(fps):
+    """It must earn a change there and one back."""
+    for length, is_shown in ((0.6, False), (0.8, True)):
+        labels = ["sitting"] * 2 * fps + ["lying"] * round(length * fps) + ["sitting"] * 2 * fps
+        result = in_hindsight(map(certain, labels), fps, switch_seconds=0.35)
+        assert result == (labels if is_shown else ["sitting"] * len(labels))
+
+
+def test_in_noise_it_is_steadier_and_righter_than_what_is_shown_live():
+    rng = np.random.default_rng(4)
+    truth = list(itertools.chain.from_iterable([label] * 100 for label in ("sitting", "standing", "lying")))
+    said = []
+    for label in truth:
+        part = np.clip(rng.normal(0.5, 0.3), 0.02, 0.98)
+        said.append(votes(**{label: part, str(rng.choice(["plank", "jumping", "bending"])): 1 - part}))
+    hindsight = in_hindsight(said, 25)
+    smoother = LabelSmoother()
+    box = np.array([[0, 0, 100, 300]], np.float32)
+    live = [smoother.update([1], box, [verdict], n / 25)[0].posture for n, verdict in enumerate(said)]
+    assert [label for label, _ in itertools.groupby(hindsight)] == ["sitting", "standing", "lying"]
+    right = [sum(a == b for a, b in zip(one, truth, strict=True)) for one in (live, hindsight)]
+    assert right[0] < 0.95 * len(truth) < right[1]
+
+
+def test_the_scenes_are_the_same_but_for_posture_share_and_since():
+    given = [scene(n, 10, [votes(sitting=0.8, lying=0.2), certain("standing")]) for n in range(60)]
+    taken = list(LookAhead()(given))
+    assert [one.frame for one in taken] == [one.frame for one in given]
+    assert all(a.poses is b.poses for a, b in zip(taken, given, strict=True))
+    left, right = taken[30].people
+    assert (left.row, left.track, left.posture, left.since_seconds) == (0, 1, "sitting", 0.0)
+    assert left.share == pytest.approx(0.8)
+    assert (right.track, right.posture) == (2, "standing")
+    assert left.verdict is given[30].people[0].verdict
+
+
+def test_a_scene_waits_for_the_look_ahead_and_no_longer():
+    given = iter([scene(n, 10, [certain("sitting")]) for n in range(60)])
+    taken = LookAhead(look_ahead_seconds=2.0)(given)
+    assert next(taken).frame.number == 0
+    assert next(given).frame.number == 21  # frame 20, at 2.0 s, was the last one needed
+    assert [one.frame.number for one in taken] == [n for n in range(1, 60) if n != 21]
+
+
+def test_pictures_that_wait_have_a_bound(monkeypatch):
+    monkeypatch.setattr("stream.look_ahead.MAX_BYTES", 5 * BLANK.nbytes)
+    given = iter([scene(n, 10, [certain("sitting")]) for n in range(30)])
+    taken = LookAhead()(given)
+    next(taken)
+    assert next(given).frame.number == 6
+    assert len(list(taken)) == 28
+
+
+def test_what_was_understood_before_a_fault_comes_out_before_it():
+    def breaking():
+        yield from (scene(n, 10, [certain("sitting")]) for n in range(7))
+        raise SourceError("clip.mp4 is truncated.")
+
+    taken = []
+    with pytest.raises(SourceError, match="truncated"):
+        taken.extend(LookAhead()(breaking()))
+    # extend() had appended everything when the fault rose
+    assert [one.frame.number for one in taken] == list(range(7))
+
+
+def test_absence_and_a_new_number_at_the_same_place():
+    def found():
+        for n in range(20):
+            yield scene(n, 10, [certain("sitting")], [1])
+        for n in range(20, 25):
+            yield Scene(Frame(BLANK, "clip", n, 0, n / 10, 0.0), Poses.empty())
+        for n in range(25, 60):
+            yield scene(n, 10, [certain("sitting")], [2])
+
+    people = [one.people[0] for one in LookAhead()(found()) if one.people]
+    assert {(one.posture, one.since_seconds) for one in people} == {("sitting", 0.0)}
+
+
+def test_who_has_no_number_yet_is_left_as_is():
+    given = [scene(n, 10, [certain("sitting"), certain("lying")], [None, 4]) for n in range(40)]
+    first, second = list(LookAhead()(given))[20].people
+    assert first is given[20].people[0]
+    assert second.posture == "lying"
+
+
+def test_an_hour_holds_no_more_than_a_minute():
+    look_ahead = LookAhead()
+    labels = itertools.cycle(["sitting"] * 20 + ["standing"] * 20)
+    for _ in look_ahead(scene(n, 10, [certain(next(labels))]) for n in range(2000)):
+        pass
+    (path,) = look_ahead._paths.values()
+    for stretch in path.stretches.values():
+        depth = 0
+        while stretch is not None:
+            stretch, depth = stretch.before, depth + 1
+        assert depth <= 3
+    assert not look_ahead._waiting
+
+
+def test_time_never_turns_back():
+    times = [0.0, 0.1, 0.2, 0.1, 0.0, 0.3, 0.4, 0.5]
+    taken = list(LookAhead()(scene(n, 10, [certain("sitting")], seconds=t) for n, t in enumerate(times)))
+    assert [one.frame.number for one in taken] == list(range(8))
+    assert {one.people[0].posture for one in taken} == {"sitting"}
