@@ -10,10 +10,9 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from pose.keypoints import KEYPOINT_COUNT
 from pose.labelled import LabelledPicture
 from pose.training.augmentation import AugmentationSettings, Recipe, make_recipe
 from pose.training.rendering import render
@@ -30,13 +29,24 @@ class Batch:
 
     Attributes:
         recipes: one per picture.
-        canvases: uint8 `[B, S, S, 3]` RGB; None when they are painted elsewhere.
-        targets: the people.
+        canvases: uint8 `[B, S, S, 3]` RGB; None when they are painted elsewhere. An array, because tensors travel
+            between processes through files that a process which is interrupted leaves half handed over.
     """
 
     recipes: tuple[Recipe, ...]
-    canvases: Tensor | None
-    targets: Targets
+    canvases: NDArray[np.uint8] | None
+
+    @property
+    def targets(self) -> Targets:
+        """The people."""
+        recipes = self.recipes
+        corners = torch.from_numpy(np.concatenate([recipe.boxes for recipe in recipes]))
+        return Targets(
+            torch.from_numpy(np.repeat(np.arange(len(recipes)), [len(recipe.boxes) for recipe in recipes])),
+            torch.cat([(corners[:, :2] + corners[:, 2:]) / 2, corners[:, 2:] - corners[:, :2]], 1),
+            torch.from_numpy(np.concatenate([recipe.keypoints for recipe in recipes])),
+            torch.tensor([recipe.complete for recipe in recipes]),
+        )
 
     def __len__(self) -> int:
         return len(self.recipes)
@@ -67,7 +77,7 @@ class Batches(IterableDataset[Batch]):
         side: int,
         stride: int,
         settings: AugmentationSettings,
-        weights: np.ndarray[Any, np.dtype[np.float64]] | None = None,
+        weights: NDArray[np.float64] | None = None,
         incomplete: frozenset[int] = frozenset(),
         jitter: float = 0.0,
         paint: bool = True,
@@ -116,26 +126,13 @@ class Batches(IterableDataset[Batch]):
         )
         canvases = None
         if self._paint:
-            canvases = torch.from_numpy(np.stack([render(recipe, self._pictures) for recipe in recipes]))
-        return Batch(recipes, canvases, _targets(recipes))
+            canvases = np.stack([render(recipe, self._pictures) for recipe in recipes])
+        return Batch(recipes, canvases)
 
 
-def picture_weights(
-    pictures: Sequence[LabelledPicture], by_prefix: Mapping[str, float]
-) -> np.ndarray[Any, np.dtype[np.float64]]:
+def picture_weights(pictures: Sequence[LabelledPicture], by_prefix: Mapping[str, float]) -> NDArray[np.float64]:
     """How often each picture is drawn: by the part of its file name before the first `_`, 1 where that is not named."""
     return np.array([by_prefix.get(picture.path.name.partition("_")[0], 1.0) for picture in pictures])
-
-
-def _targets(recipes: Sequence[Recipe]) -> Targets:
-    corners = torch.from_numpy(np.concatenate([recipe.boxes for recipe in recipes]))
-    keypoints = np.concatenate([recipe.keypoints for recipe in recipes]).reshape(-1, KEYPOINT_COUNT, 3)
-    return Targets(
-        torch.from_numpy(np.repeat(np.arange(len(recipes)), [len(recipe.boxes) for recipe in recipes])),
-        torch.cat([(corners[:, :2] + corners[:, 2:]) / 2, corners[:, 2:] - corners[:, :2]], 1),
-        torch.from_numpy(keypoints),
-        torch.tensor([recipe.complete for recipe in recipes]),
-    )
 
 
 def _as_it_is(batch: Any) -> Any:

@@ -238,7 +238,7 @@ class Trainer:
             x = resident.render(batch.recipes) / 255
         else:
             assert batch.canvases is not None
-            x = batch.canvases.to(self.device, non_blocking=True).permute(0, 3, 1, 2).float().div_(255)
+            x = torch.from_numpy(batch.canvases).to(self.device).permute(0, 3, 1, 2).float().div_(255)
         with torch.autocast(self.device.type, self._dtype or torch.bfloat16, enabled=self._dtype is not None):
             maps = self._model(x)
         loss, parts = self._loss(maps, batch.targets.to(self.device))
