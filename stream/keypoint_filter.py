@@ -5,8 +5,8 @@ speed of what it follows, so that trembling is taken out of what stands still an
 measured in torso lengths per second, so near and far people are treated alike, and time in seconds, so a result does
 not change with the frame rate.
 
-The defaults were chosen on clips with the shipped weights (`bench/identity.py` prints the figures): trembling of people
-who stand or sit falls to a fifth, and a squat or a run lags by 20–35 ms.
+The defaults were chosen on clips with the shipped weights (`bench/steadiness.py` prints the figures): the trembling of
+people who stand or sit falls to a fifth, and a squat or a run lags by 20–35 ms.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ Chosen on the crowds of `bench/identity.py`:
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -68,7 +69,7 @@ class _Track:
 
     def shift(self, seconds: float) -> NDArray[np.float64]:
         """How far it will have moved at `seconds` since it was last seen, px `[2]`."""
-        return self.velocity * (COAST_SECONDS * -np.expm1(-(seconds - self.seen_seconds) / COAST_SECONDS))
+        return self.velocity * (COAST_SECONDS * -math.expm1(-(seconds - self.seen_seconds) / COAST_SECONDS))
 
     def slack(self, seconds: float) -> float:
         """How far it may be from there, px: whoever was seen only once may be walking any way."""
@@ -184,8 +185,8 @@ class Tracker:
         for row, track in enumerate(tracks):
             elapsed = seconds - track.seen_seconds
             if elapsed > 0:
-                track.velocity += -np.expm1(-elapsed / VELOCITY_SECONDS) * (moved[row] / elapsed - track.velocity)
-                track.size += -np.expm1(-elapsed / SIZE_SECONDS) * (size[row] - track.size)
+                track.velocity += -math.expm1(-elapsed / VELOCITY_SECONDS) * (moved[row] / elapsed - track.velocity)
+                track.size += -math.expm1(-elapsed / SIZE_SECONDS) * (size[row] - track.size)
             track.centre, track.keypoints, track.seen_seconds = centre[row], new[row], seconds
 
     def _weigh(self, owners: dict[int, _Track], poses: Poses, elapsed: float) -> None:
