@@ -74,7 +74,7 @@ def _person(clip: Path, estimator: Any) -> tuple[NDArray[np.float64], list[Poses
             (poses,) = estimator([frame.bgr])
             told = tracker.update(poses, frame.seconds)
             numbers = {one.number: row for row, one in enumerate(told) if one is not None and one.number is not None}
-            seen.update(numbers)
+            seen.update(numbers.keys())
             rows.append((frame.seconds, poses, numbers))
     if not seen:
         raise SystemExit(f"{clip}: nobody is followed in it. Take a clip with a person.")

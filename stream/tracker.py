@@ -134,7 +134,8 @@ class Tracker:
         pairs = doubles(poses)
         twice: set[int] = set()
         for better, worse, alike in pairs:
-            if alike > SURELY_DOUBLE and better not in twice:
+            # A doubtful one beside somebody is the other's double; two sure ones may be two people who embrace.
+            if better not in twice and (alike > SURELY_DOUBLE or poses.scores[worse] < self.sure_score):
                 twice.add(worse)
         similarity = self._similarity(poses, seconds)  # [N, T]
         similarity[list(twice)] = 0
@@ -150,7 +151,7 @@ class Tracker:
 
         choose(sure, known)
         choose(~sure, known)
-        # Of two who may be one, both stay only if both are known: people do embrace.
+        # Of two who may be one, both stay only if both are known.
         for better, worse, _ in pairs:
             if better not in twice and worse not in twice and not (better in owners and worse in owners):
                 twice.add(worse if better in owners or worse not in owners else better)
