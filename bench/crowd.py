@@ -1,4 +1,4 @@
-"""A made world for the tracker: people who walk about a square before a camera, every detection's true owner known.
+"""A made world for the tracker: people who walk about a square, with every detection's true owner known.
 
 They cross, hide each other and pass behind a pillar. The detector misses some, scores the half hidden lower and cuts
 their boxes, trembles, finds a person twice now and then, and sees people where there are none.
@@ -151,7 +151,7 @@ def score(moments: Sequence[Moment], told: Sequence[Sequence[int | None]]) -> Sc
     counts = np.array([[together[owner, number] for number in numbers] for owner in owners], float)
     right = sum(counts[pair] for pair in best_pairs(counts, 1.0)) if counts.size else 0.0
     given = {number for numbers in told for number in numbers if number is not None}
-    return Score(switches, fragments, 2 * right / max(truths + claims, 1), len(given))
+    return Score(switches, fragments, float(2 * right / max(truths + claims, 1)), len(given))
 
 
 def _walk(people: int, seconds: float, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -10,18 +10,20 @@ from numpy.typing import NDArray
 from pose.keypoints import SIGMAS
 from pose.poses import Poses
 
-__all__ = ["SEEN", "keypoint_similarity", "likeness", "without_doubles"]
+__all__ = ["SEEN", "doubles", "keypoint_similarity", "likeness"]
 
 BUFFER: Final = 0.3  # boxes grow on every side by this share of the square root of their area before comparison
 KEYPOINT_WEIGHT: Final = 0.5  # of the keypoints in the likeness; boxes have the rest
 SEEN: Final = 0.5  # keypoints from this score on take part in a comparison
 DOUBLE: Final = 0.5
-"""Two skeletons in one frame more alike than this are one person's. Looked at by eye in a street scene: of 24 pairs
-drawn from 0.5–0.7 one was two people, of 24 from above none."""
+"""Two skeletons in one frame more alike than this are mostly one person's. Looked at by eye in a street scene: of 24
+pairs drawn from 0.5–0.7 one was two people, of 24 from above none; but two people who hug reach 0.7."""
 _VARIANCES: Final = (2 * np.array(SIGMAS)) ** 2
 
 
-def likeness(poses: Poses, keypoints: NDArray[np.float32], boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+def likeness(
+    poses: Poses, keypoints: NDArray[np.float32], boxes: NDArray[np.float64], slack: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """How much N people of a frame are like T others, `[N, T]`, 0–1: half by their boxes, half by their keypoints.
 
     Boxes are enlarged before their intersection over union is taken (buffered IoU, Yang et al., 2023), so that small,
@@ -31,16 +33,17 @@ def likeness(poses: Poses, keypoints: NDArray[np.float32], boxes: NDArray[np.flo
         poses: the N people.
         keypoints: of the T others, `[T, 17, 3]`: x, y, score.
         boxes: theirs, `[T, 4]`: x1, y1, x2, y2.
+        slack: how far they may be from there, px `[T]`.
     """
     overlap = _iou(_enlarged(poses.boxes.astype(np.float64)), _enlarged(boxes))
     rows, columns = np.nonzero(overlap)
-    alike = keypoint_similarity(poses.keypoints[rows], keypoints[columns], _area(boxes)[columns])
+    alike = keypoint_similarity(poses.keypoints[rows], keypoints[columns], _area(boxes)[columns], slack[columns])
     overlap[rows, columns] += KEYPOINT_WEIGHT * (alike - overlap[rows, columns])
     return overlap
 
 
 def keypoint_similarity(
-    a: NDArray[np.float32], b: NDArray[np.float32], area: NDArray[np.float64]
+    a: NDArray[np.float32], b: NDArray[np.float32], area: NDArray[np.float64], slack: NDArray[np.float64] | float = 0.0
 ) -> NDArray[np.float64]:
     """Object keypoint similarity (COCO's OKS) of P pairs of people over the keypoints that both show: `[P]`, 0–1.
 
@@ -50,33 +53,27 @@ def keypoint_similarity(
         a: keypoints, `[P, 17, 3]`: x, y, score.
         b: keypoints of the partners, `[P, 17, 3]`.
         area: of the person, square pixels, `[P]`.
+        slack: of the place, px `[P]`, beside the spread that COCO grants each keypoint.
     """
     squared = ((a[..., :2].astype(np.float64) - b[..., :2]) ** 2).sum(-1)  # [P, 17]
     both = (a[..., 2] >= SEEN) & (b[..., 2] >= SEEN)
-    near = np.exp(-squared / (2 * np.maximum(area, 1.0)[:, None] * _VARIANCES))
+    spread = np.maximum(area, 1.0)[:, None] * _VARIANCES + np.square(slack)[..., None]
+    near = np.exp(-squared / (2 * spread))
     return np.where(both, near, 0.0).sum(-1) / np.maximum(both.sum(-1), 1)
 
 
-def without_doubles(poses: Poses) -> Poses:
-    """The people without those found a second time: of two skeletons that are one, the better score stays.
+def doubles(poses: Poses) -> list[tuple[int, int, float]]:
+    """Pairs of people who are perhaps one found twice: row of the better score, row of the other, similarity 0–1.
 
     Suppression by boxes leaves them when the network sees a person once whole and once to the hips, or once with a
-    neighbour.
+    neighbour. Best score first.
     """
     boxes = poses.boxes.astype(np.float64)
-    first, second = np.nonzero(np.triu(_iou(boxes, boxes) > 0, 1))
-    if not len(first):
-        return poses
-    area = _area(boxes)
-    alike = keypoint_similarity(poses.keypoints[first], poses.keypoints[second], np.minimum(area[first], area[second]))
-    dropped = np.zeros(len(poses), bool)
     order = np.argsort(-poses.scores, kind="stable")
-    rank = np.empty(len(poses), int)
-    rank[order] = np.arange(len(poses))
-    pairs = [(rank[a], rank[b]) for a, b in zip(first[alike > DOUBLE], second[alike > DOUBLE], strict=True)]
-    for better, worse in sorted((min(pair), max(pair)) for pair in pairs):
-        dropped[order[worse]] |= not dropped[order[better]]
-    return poses.select(~dropped) if dropped.any() else poses
+    first, second = (order[place] for place in np.nonzero(np.triu(_iou(boxes[order], boxes[order]) > 0, 1)))
+    area = np.minimum(_area(boxes)[first], _area(boxes)[second])
+    alike = keypoint_similarity(poses.keypoints[first], poses.keypoints[second], area)
+    return [pair for pair in zip(first.tolist(), second.tolist(), alike.tolist(), strict=True) if pair[2] > DOUBLE]
 
 
 def _iou(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:

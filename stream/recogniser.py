@@ -15,7 +15,6 @@ from pose.estimator import PoseEstimator
 from pose.poses import Poses
 from stream.frame import Frame
 from stream.keypoint_filter import KeypointFilter
-from stream.likeness import without_doubles
 from stream.scene import Person, Scene
 from stream.settings import Settings
 from stream.smoothing import LabelSmoother
@@ -106,8 +105,10 @@ class Recogniser:
         if memory is None:
             memory = self._sources[frame.source] = self._new_memory()
         seconds = memory.seconds = max(frame.seconds, memory.seconds)  # a bad timestamp must not turn time back
-        poses = without_doubles(poses)
-        identities = memory.tracker.update(poses, seconds)
+        told = memory.tracker.update(poses, seconds)
+        identities = [identity for identity in told if identity is not None]
+        if len(identities) < len(told):
+            poses = poses.select([identity is not None for identity in told])
         if memory.keypoint_filter is not None:
             poses = memory.keypoint_filter.update([identity.key for identity in identities], poses, seconds)
             memory.keypoint_filter.keep(memory.tracker.keys)

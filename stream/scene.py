@@ -54,8 +54,8 @@ class Scene:
 
     Attributes:
         frame: what the camera saw.
-        poses: everybody the network found, in pixels of `frame.bgr`. In a video the keypoints are steadied over time;
-            boxes and scores are as they were found.
+        poses: everybody the network found, in pixels of `frame.bgr`. In a video the keypoints are steadied over time,
+            while boxes and scores are as they were found, and whoever was found twice is there once.
         people: what is known of them; rows of `poses`, each at most once. A row may be missing here (not told apart
             from its surroundings long enough, say), never the other way round.
 

@@ -70,7 +70,7 @@ class TrackingSettings(_Section):
     sure_score: Share = 0.5
     min_similarity: Share = 0.3
     confirm_seconds: Seconds = 0.2
-    max_lost_seconds: Seconds = 3.0
+    max_lost_seconds: Seconds = 2.0
 
 
 class SteadyingSettings(_Section):
@@ -78,7 +78,7 @@ class SteadyingSettings(_Section):
 
     enabled: bool = True
     resting_cutoff_hz: Annotated[float, Field(gt=0, le=1000)] = 1.0
-    moving_cutoff_hz: Annotated[float, Field(ge=0, le=1000)] = 2.0
+    moving_cutoff_hz: Annotated[float, Field(ge=0, le=1000)] = 0.7
 
 
 class SmoothingSettings(_Section):

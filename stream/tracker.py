@@ -5,14 +5,17 @@ doubtful ones get what is left, so a person half hidden keeps the number without
 a number after having been seen for a moment, and takes up the number of somebody who went out of sight there shortly
 before.
 
-Choices that were measured in the crowds of `bench/identity.py`: how far somebody has moved is told by the keypoints seen
-in both frames, because a box jumps when a part of the person is hidden (an average of that velocity made fewer mistakes
-than a Kalman filter over boxes); pairs are taken greedily, most alike first, because the optimal assignment gives up a
-certain pair to win two poor ones (a few more switches, at more cost).
+Chosen on the crowds of `bench/identity.py`:
+
+- How far somebody has moved is told by the keypoints seen in both frames, because a box jumps when a part of the person
+  is hidden. An average of that velocity made a fifth fewer mistakes than a Kalman filter over boxes.
+- Pairs are taken greedily, most alike first. The optimal assignment gives up a certain pair to win two poor ones: as
+  many switches or a few more, and it costs more.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -20,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose.poses import Poses
-from stream.likeness import SEEN, likeness
+from stream.likeness import SEEN, doubles, likeness
 
 __all__ = ["Identity", "Tracker"]
 
@@ -29,8 +32,11 @@ COAST_SECONDS: Final = 3.0  # time constant with which somebody out of sight is 
 SIZE_SECONDS: Final = 1.0  # time constant of the average size of the box
 DOUBTFUL_WORTH: Final = 1 / 3  # what a doubtful sight of a newcomer counts beside a sure one
 GRACE_SECONDS: Final = 0.1  # how much longer than seen a newcomer may be missed
-REACH: Final = (0.4, 0.8)  # how far from where they went people reappear, in heights: at once, and more per second
+REACH: Final = (0.4, 0.4)  # how far from where they went people reappear, in heights: at once, and more per second
 SIZE_RATIO: Final = 1.5  # people who reappear are at most this many times larger or smaller
+PACE: Final = 0.1  # how fast people drift from where they are expected, heights per second
+UNKNOWN_PACE: Final = 0.8  # the same where no velocity is known yet: a brisk walk
+SURELY_DOUBLE: Final = 0.8  # two skeletons in one frame more alike than this are one person's, whoever was there before
 TICK: Final = 1e-6  # times are sums of many steps, so they are compared with this slack
 
 
@@ -63,7 +69,12 @@ class _Track:
 
     def shift(self, seconds: float) -> NDArray[np.float64]:
         """How far it will have moved at `seconds` since it was last seen, px `[2]`."""
-        return self.velocity * (COAST_SECONDS * -np.expm1(-(seconds - self.seen_seconds) / COAST_SECONDS))
+        return self.velocity * (COAST_SECONDS * -math.expm1(-(seconds - self.seen_seconds) / COAST_SECONDS))
+
+    def slack(self, seconds: float) -> float:
+        """How far it may be from there, px: whoever was seen only once may be walking any way."""
+        pace = PACE if self.seen_seconds > self.born_seconds else UNKNOWN_PACE
+        return pace * float(self.size.max()) * (seconds - self.seen_seconds)
 
 
 class Tracker:
@@ -83,7 +94,7 @@ class Tracker:
         sure_score: float = 0.5,
         min_similarity: float = 0.3,
         confirm_seconds: float = 0.2,
-        max_lost_seconds: float = 3.0,
+        max_lost_seconds: float = 2.0,
     ):
         self.sure_score = sure_score
         self.min_similarity = min_similarity
@@ -99,43 +110,67 @@ class Tracker:
         """Keys still in memory, also of people who are out of sight for a moment."""
         return frozenset(track.key for track in self._tracks)
 
-    def update(self, poses: Poses, seconds: float) -> list[Identity]:
-        """Who everybody is, in the order of `poses`.
+    def update(self, poses: Poses, seconds: float) -> list[Identity | None]:
+        """Who everybody is, in the order of `poses`; None for somebody found a second time.
 
         Args:
-            poses: the people of the next frame, everyone once.
+            poses: the people of the next frame.
             seconds: its time on a clock that never goes back.
         """
         elapsed, self._seconds = seconds - self._seconds, seconds
         self._tracks = [track for track in self._tracks if seconds - track.seen_seconds <= self.max_lost_seconds]
-        owners = self._associate(poses, seconds)
+        owners, twice = self._associate(poses, seconds)
         self._see(owners, poses, seconds)
         self._weigh(owners, poses, elapsed)
         for person in range(len(poses)):
-            if person not in owners:
+            if person not in owners and person not in twice:
                 owners[person] = self._welcome(poses, person, seconds)
-        return [Identity(owners[person].key, owners[person].number) for person in range(len(poses))]
+        found = (owners.get(person) for person in range(len(poses)))
+        return [None if track is None else Identity(track.key, track.number) for track in found]
 
-    def _associate(self, poses: Poses, seconds: float) -> dict[int, _Track]:
-        """The track of every person who has one."""
+    def _associate(self, poses: Poses, seconds: float) -> tuple[dict[int, _Track], set[int]]:
+        """The track of every person who has one, and the rows of people found a second time."""
         owners: dict[int, _Track] = {}
+        pairs = doubles(poses)
+        twice: set[int] = set()
+        for better, worse, alike in pairs:
+            # A doubtful one beside somebody is the other's double; two sure ones may be two people who embrace.
+            if better not in twice and (alike > SURELY_DOUBLE or poses.scores[worse] < self.sure_score):
+                twice.add(worse)
+        similarity = self._similarity(poses, seconds)  # [N, T]
+        similarity[list(twice)] = 0
+        known = np.array([track.number is not None for track in self._tracks], bool)
+        sure = poses.scores >= self.sure_score
+        free = np.ones(len(self._tracks), bool)
+
+        def choose(choosing: NDArray[np.bool_], among: NDArray[np.bool_]) -> None:
+            rows, columns = np.flatnonzero(choosing), np.flatnonzero(among & free)
+            for row, column in _best_pairs(similarity[np.ix_(rows, columns)], self.min_similarity):
+                owners[int(rows[row])] = self._tracks[columns[column]]
+                free[columns[column]] = False
+
+        choose(sure, known)
+        choose(~sure, known)
+        # Of two who may be one, both stay only if both are known.
+        for better, worse, _ in pairs:
+            if better not in twice and worse not in twice and not (better in owners and worse in owners):
+                twice.add(worse if better in owners or worse not in owners else better)
+        new = np.array([person not in owners and person not in twice for person in range(len(poses))], bool)
+        choose(sure & new, ~known)
+        choose(~sure & new, ~known)
+        return owners, twice
+
+    def _similarity(self, poses: Poses, seconds: float) -> NDArray[np.float64]:
+        """How much everybody is like every track, moved on to `seconds`: `[N, T]`, 0–1."""
         if not self._tracks or not len(poses):
-            return owners
+            return np.zeros((len(poses), len(self._tracks)))
         shift = np.stack([track.shift(seconds) for track in self._tracks])  # [T, 2]
         centre = np.stack([track.centre for track in self._tracks]) + shift
         half = np.stack([track.size for track in self._tracks]) / 2
         keypoints = np.stack([track.keypoints for track in self._tracks])  # [T, 17, 3]
         keypoints[..., :2] += shift[:, None].astype(np.float32)
-        alike = likeness(poses, keypoints, np.concatenate([centre - half, centre + half], 1))  # [N, T]
-        known = np.array([track.number is not None for track in self._tracks])
-        sure = poses.scores >= self.sure_score
-        left, free = np.ones(len(poses), bool), np.ones(len(self._tracks), bool)
-        for choosing, among in ((sure, known), (~sure, known), (sure, ~known), (~sure, ~known)):
-            rows, columns = np.flatnonzero(choosing & left), np.flatnonzero(among & free)
-            for row, column in _best_pairs(alike[np.ix_(rows, columns)], self.min_similarity):
-                owners[int(rows[row])] = self._tracks[columns[column]]
-                left[rows[row]] = free[columns[column]] = False
-        return owners
+        slack = np.array([track.slack(seconds) for track in self._tracks])
+        return likeness(poses, keypoints, np.concatenate([centre - half, centre + half], 1), slack)
 
     def _see(self, owners: dict[int, _Track], poses: Poses, seconds: float) -> None:
         """Move the tracks to where their people are now."""
@@ -151,8 +186,8 @@ class Tracker:
         for row, track in enumerate(tracks):
             elapsed = seconds - track.seen_seconds
             if elapsed > 0:
-                track.velocity += -np.expm1(-elapsed / VELOCITY_SECONDS) * (moved[row] / elapsed - track.velocity)
-                track.size += -np.expm1(-elapsed / SIZE_SECONDS) * (size[row] - track.size)
+                track.velocity += -math.expm1(-elapsed / VELOCITY_SECONDS) * (moved[row] / elapsed - track.velocity)
+                track.size += -math.expm1(-elapsed / SIZE_SECONDS) * (size[row] - track.size)
             track.centre, track.keypoints, track.seen_seconds = centre[row], new[row], seconds
 
     def _weigh(self, owners: dict[int, _Track], poses: Poses, elapsed: float) -> None:

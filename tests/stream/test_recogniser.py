@@ -87,6 +87,13 @@ def test_what_is_judged_is_what_is_shown_steadied_keypoints(index):
     assert untouched.poses is people[-1]
 
 
+def test_whoever_was_found_twice_is_in_the_scene_once(index):
+    both = poses(person(300, 100), person(302, 101), bowed(600, 100), scores=(0.6, 0.9, 0.8))
+    scene = Recogniser(Script(*[both] * 12), index)([frame(n) for n in range(12)])[-1]
+    assert np.allclose(scene.poses.scores, (0.9, 0.8))
+    assert [(p.row, p.track, p.posture) for p in scene.people] == [(0, 1, "upright"), (1, 2, "bowed")]
+
+
 def test_sources_do_not_mix(index):
     """Two cameras in one batch, both with one person at the same place in another posture."""
     people = [poses(make(300, 100)) for _ in range(10) for make in (person, bowed)]
