@@ -9,19 +9,34 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Matches", "Unknown", "Verdict", "vote"]
+from index.weights import ridge_weights
+
+__all__ = ["NEAREST", "OTHER_LABEL", "Matches", "Unknown", "Verdict", "vote"]
 
 EPSILON: Final = 0.01
 """Added to every distance before it is inverted: two neighbours nearer than this differ by less than the network's own
 noise, so neither may outvote all others."""
 
 
+NEAREST: Final = 5
+"""So many of the neighbours are named in a verdict, and their median distance is its distance."""
+
+OTHER_LABEL: Final = "other"
+"""The label, and the folder, of what is none of the postures."""
+
+TIE: Final = 1e-9
+
+
 class Unknown(StrEnum):
     """Why a person's posture is not named. Compares equal to its sentence."""
 
     TOO_FEW_KEYPOINTS = "too few keypoints"
+    TOO_SMALL = "too small"
+    COLLAPSED = "collapsed skeleton"
     TOO_FAR = "too far"
+    OTHER = "none of the postures"
     NO_MAJORITY = "no majority"
+    TOO_CLOSE = "between two postures"
     EMPTY_DATABASE = "empty database"
 
 
@@ -32,16 +47,21 @@ class Matches:
     Attributes:
         entries: int64 `[N, k]`: rows of the database, nearest first; −1 where there is none.
         distances: float32 `[N, k]`: Euclidean, in units of the embedding; NaN where there is none.
+        mutual: float32 `[N, k, k]`: squared distances between a person's neighbours, NaN where there is none; None
+            where nobody measured them.
 
     Raises:
-        ValueError: the arrays are not two tables of one shape.
+        ValueError: the arrays do not have these shapes.
     """
 
     entries: NDArray[np.int64]
     distances: NDArray[np.float32]
+    mutual: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
-        for name, dtype in (("entries", np.int64), ("distances", np.float32)):
+        for name, dtype in (("entries", np.int64), ("distances", np.float32), ("mutual", np.float32)):
+            if getattr(self, name) is None:
+                continue
             array = np.ascontiguousarray(getattr(self, name), dtype=dtype)
             if array is getattr(self, name):
                 array = array.view()
@@ -49,6 +69,8 @@ class Matches:
             object.__setattr__(self, name, array)
         if self.entries.ndim != 2 or self.entries.shape != self.distances.shape:
             raise ValueError(f"entries {self.entries.shape} and distances {self.distances.shape}, expected [N, k]")
+        if self.mutual is not None and self.mutual.shape != (*self.entries.shape, self.entries.shape[1]):
+            raise ValueError(f"mutual {self.mutual.shape}, expected [N, k, k] with entries {self.entries.shape}")
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -63,15 +85,15 @@ class Verdict:
 
     Attributes:
         label: the posture, or None when it is unknown.
-        share: part of the vote that the best label got, 0–1; 0 without neighbours.
-        distance: median distance to the neighbours, in units of the embedding; NaN without neighbours.
+        share: probability of the best label, 0–1; 0 without neighbours.
+        distance: median distance to the nearest five, in units of the embedding; NaN without neighbours.
         best: the label with the largest share, also when it was not enough; None without neighbours.
         reason: why `label` is None; None when it is known.
-        entries: rows of the neighbours in the database, nearest first.
+        entries: rows of the nearest five in the database, nearest first.
         labels: their labels.
         distances: their distances.
-        probabilities: label and its part of the vote for every label that a neighbour has, the likeliest first; they
-            add up to 1, also when the verdict is unknown. Empty without neighbours.
+        probabilities: label and its probability for every label that a neighbour has, the likeliest first; they add up
+            to 1, also when the verdict is unknown. Empty without neighbours.
     """
 
     label: str | None
@@ -91,19 +113,27 @@ def vote(
     classes: tuple[str, ...],
     *,
     min_share: float = 0.5,
+    min_margin: float = 0.0,
     radius: float | None = None,
+    bandwidth: float | None = None,
 ) -> list[Verdict]:
-    """Let the neighbours of every person vote, each with weight 1 / (distance + 0.01).
+    """Let the neighbours of every person vote.
 
-    The label with the largest share is the verdict if it has at least `min_share` of the vote, is ahead of every other
-    label, and the median distance of the neighbours is at most `radius`.
+    With a `bandwidth` and `matches.mutual`, a neighbour's weight is what kernel ridge regression on the neighbours
+    gives it (`index.weights`). What these weights leave of the whole is shared evenly by all labels, so that a large
+    class does not win where nothing is near. Otherwise the weight is 1 / (distance + 0.01).
+
+    The likeliest label is the verdict if its probability is at least `min_share` and ahead of every other label's by at
+    least `min_margin`, it is not `other`, and the median distance of the nearest five is at most `radius`.
 
     Args:
         matches: the neighbours, `[N, k]`.
         codes: `[R]`: for every row of the database, its label's place in `classes`.
         classes: the labels.
         min_share: 0–1.
+        min_margin: 0–1.
         radius: beyond it a person is unknown; None to accept any distance.
+        bandwidth: distance over which rows say the same; None to weigh by distance alone.
 
     Returns:
         N verdicts.
@@ -113,52 +143,75 @@ def vote(
         return []
     if len(codes) == 0:
         return [_nobody(Unknown.EMPTY_DATABASE)] * people
-    found = matches.entries >= 0  # [N, k]
-    weights = np.where(found, 1.0 / (np.where(found, matches.distances, 0.0) + EPSILON), 0.0)  # [N, k]
-    voted = codes[matches.entries]  # [N, k]; a missing neighbour votes for something with weight 0
-    cells = np.arange(people)[:, None] * len(classes) + voted
-    votes = np.bincount(cells.ravel(), weights.ravel(), people * len(classes)).reshape(people, len(classes))
-    best = votes.argmax(axis=1)  # [N]
-    first = votes[np.arange(people), best]
-    tied = (votes >= first[:, None] * (1 - 1e-9)).sum(axis=1) > 1
-    parts = votes / np.maximum(weights.sum(axis=1), np.finfo(np.float64).tiny)[:, None]  # [N, classes]
-    share = parts[np.arange(people), best]
-    count = found.sum(axis=1)
-    middle = np.maximum(count - 1, 0)
-    ordered = matches.distances  # nearest first, the missing ones last: the median needs no sorting
     person = np.arange(people)
-    median = (ordered[person, middle // 2] + ordered[person, (middle + 1) // 2]) / 2 if k else np.full(people, np.nan)
+    found = matches.entries >= 0  # [N, k]
+    voted = codes[matches.entries]  # [N, k]; a missing neighbour votes for something with weight 0
+    cells = person[:, None] * len(classes) + voted
+    has = np.bincount(cells.ravel(), found.ravel(), people * len(classes)).reshape(people, len(classes)) > 0
+    if bandwidth is None or matches.mutual is None:
+        weights = np.where(found, 1.0 / (np.where(found, matches.distances, 0.0) + EPSILON), 0.0)  # [N, k]
+        rest = np.zeros((people, 1))
+    else:
+        weights = ridge_weights(matches.distances, matches.mutual, bandwidth)
+        rest = (1.0 - weights.sum(axis=1, keepdims=True)) / len(classes)
+    votes = np.bincount(cells.ravel(), weights.ravel(), people * len(classes)).reshape(people, len(classes))
+    votes = np.where(has, (votes + rest).clip(min=0.0), 0.0)
+    total = votes.sum(axis=1, keepdims=True)
+    parts = np.where(total > 0, votes / np.where(total > 0, total, 1.0), has / np.maximum(has.sum(1, keepdims=True), 1))
+    best = parts.argmax(axis=1)  # [N]
+    share = parts[person, best]
+    others = parts.copy()
+    others[person, best] = -1.0
+    lead = share - others.max(axis=1).clip(min=0.0)
+    count = found.sum(axis=1)
+    distance = _median_of_nearest(matches.distances, count)
 
     verdicts = []
-    for number, entries, names, distances, row, top, part, distance, tie in zip(
-        count.tolist(), matches.entries.tolist(), voted.tolist(), matches.distances.tolist(), parts.tolist(),
-        best.tolist(), share.tolist(), median.tolist(), tied.tolist(), strict=True,
+    for number, entries, names, distances, row, top, part, middle, ahead in zip(
+        count.tolist(), matches.entries[:, :NEAREST].tolist(), voted[:, :NEAREST].tolist(),
+        matches.distances[:, :NEAREST].tolist(), parts.tolist(), best.tolist(), share.tolist(), distance.tolist(),
+        lead.tolist(), strict=True,
     ):  # fmt: skip
         if number == 0:
             verdicts.append(_nobody(Unknown.TOO_FEW_KEYPOINTS))
             continue
         reason = None
-        if radius is not None and distance > radius:
+        if radius is not None and middle > radius:
             reason = Unknown.TOO_FAR
-        elif part < min_share or tie:
+        elif part < min_share or ahead <= TIE:
             reason = Unknown.NO_MAJORITY
+        elif ahead < min_margin:
+            reason = Unknown.TOO_CLOSE
+        elif classes[top] == OTHER_LABEL:
+            reason = Unknown.OTHER
         verdicts.append(
             Verdict(
                 label=classes[top] if reason is None else None,
                 share=part,
-                distance=distance,
+                distance=middle,
                 best=classes[top],
                 reason=reason,
                 entries=tuple(entries[:number]),
                 labels=tuple([classes[name] for name in names[:number]]),
                 distances=tuple(distances[:number]),
-                probabilities=tuple(
-                    (classes[name], row[name])
-                    for name in sorted(set(names[:number]), key=row.__getitem__, reverse=True)
-                ),
+                probabilities=_ranked(classes, row),
             )
         )
     return verdicts
+
+
+def _median_of_nearest(distances: NDArray[np.float32], count: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Median of the nearest five or fewer, `[N]`: they come nearest first, the missing ones last."""
+    if distances.shape[1] == 0:
+        return np.full(len(distances), np.nan, np.float32)
+    person, middle = np.arange(len(distances)), (count.clip(1, NEAREST) - 1)
+    median: NDArray[np.float32] = (distances[person, middle // 2] + distances[person, (middle + 1) // 2]) / 2
+    return median
+
+
+def _ranked(classes: tuple[str, ...], row: list[float]) -> tuple[tuple[str, float], ...]:
+    ranked = sorted((code for code, part in enumerate(row) if part > 0), key=row.__getitem__, reverse=True)
+    return tuple((classes[code], row[code]) for code in ranked)
 
 
 def _nobody(reason: Unknown) -> Verdict:
