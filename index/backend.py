@@ -69,6 +69,7 @@ class Neighbours:
         self._gpu_resources: Any = None
         self._gpu_index: Any = None
         self._stored: NDArray[np.float32] | None = None
+        self._squares_and_values: NDArray[np.float32] | None = None
 
     @property
     def device(self) -> str:
@@ -85,7 +86,7 @@ class Neighbours:
 
     def add(self, vectors: NDArray[np.float32]) -> None:
         """Append finite rows, float32 `[N, D]`."""
-        self._stored = None  # FAISS may move its memory
+        self._stored = self._squares_and_values = None  # FAISS may move its memory
         self.cpu_index.add(np.ascontiguousarray(vectors, dtype=np.float32))
 
     def vectors(self) -> NDArray[np.float32]:
@@ -112,6 +113,13 @@ class Neighbours:
             stored.flags.writeable = False
             self._stored = stored
         return self._stored
+
+    def squares_and_values(self) -> NDArray[np.float32]:
+        """The squares of every row's numbers and the numbers themselves, float32 `[R, 2 D]`; see `index.nearest`."""
+        if self._squares_and_values is None:
+            rows = self.vectors()
+            self._squares_and_values = np.concatenate((rows**2, rows), axis=1)
+        return self._squares_and_values
 
     def search(self, queries: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """The `k` nearest rows of every query, nearest first, in one FAISS call.

@@ -17,10 +17,11 @@ __all__ = ["nearest"]
 Mirror = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 FULLY_SEEN: Final = 0.999
+EXACT_ROWS: Final = 10_000
+"""Up to so many rows every row is compared; above, FAISS makes a short list. Both take about as long there."""
 SHORTLIST: Final = 4
-"""So many times k candidates are measured for a person who is seen in part. Among 2,056 everyday postures, of which
-FAISS compares all numbers, 98 % of the 32 nearest on what is seen are in it (legs hidden), and 99.8 % of the labels are
-those of a full search."""
+"""So many times k candidates come from FAISS for a person who is seen in part: it compares all numbers, also those that
+are not seen of this person."""
 
 
 def nearest(
@@ -31,8 +32,9 @@ def nearest(
     What the embedding says is not seen of a person does not count: it is left out of that person's distances, which
     are then scaled to the full number of dimensions. A row is turned to its mirror image where that is nearer.
 
-    FAISS finds the candidates. For a person who is seen in full they hold the true nearest; for others there are four
-    times as many candidates as needed, chosen by all numbers, and the nearest are the best of these.
+    Up to 10,000 rows that is exact. Above, FAISS finds the candidates: for a person who is seen in full they hold the
+    true nearest; for others there are four times as many candidates as needed, chosen by all numbers, and the nearest
+    are the best of these.
 
     Args:
         neighbours: the rows.
@@ -52,10 +54,17 @@ def nearest(
     among = np.full((people, k, k) if mutual else (people, 0, 0), np.nan, np.float32)
     whole = np.isfinite(queries).all(axis=1)
     weights = np.ones_like(queries) if embedding.seen is None else embedding.seen(queries)
-    in_part = whole & (weights < FULLY_SEEN).any(axis=1)
-    for asked, candidates in ((whole & ~in_part, k), (in_part, SHORTLIST * k)):
+    if len(neighbours) <= EXACT_ROWS:
+        groups = [(whole, 1)]
+    else:
+        in_part = whole & (weights < FULLY_SEEN).any(axis=1)
+        groups = [(whole & ~in_part, 1), (in_part, SHORTLIST)]
+    for asked, factor in groups:
         if asked.any():
-            found = _candidates(neighbours, queries[asked], candidates, mirrored)
+            if len(neighbours) <= EXACT_ROWS:
+                found = _nearest_of_all(neighbours, queries[asked], weights[asked], k, mirrored)
+            else:
+                found = _shortlist(neighbours, queries[asked], factor * k, mirrored)
             places = np.flatnonzero(asked)
             entries[places], distances[places], vectors = _measured(
                 neighbours, queries[asked], weights[asked], found, k, mirrored
@@ -66,7 +75,31 @@ def nearest(
     return Matches(entries, distances, among if mutual else None)
 
 
-def _candidates(
+def _nearest_of_all(
+    neighbours: Neighbours,
+    queries: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    k: int,
+    mirrored: Mirror | None,
+) -> NDArray[np.int64]:
+    """The `k` nearest of all rows `[N, k or fewer]`, in any order.
+
+    Σ (w x − q)² = Σ w² x² − 2 Σ w q x + Σ q² is one product of matrices for all people and rows; the mirror image of x
+    against q is x against the mirror image of q.
+    """
+    squared_weights, weighted = weights**2, -2 * weights * queries
+    asked = np.concatenate((squared_weights, weighted), axis=1)
+    if mirrored is not None:
+        asked = np.concatenate((asked, np.concatenate((np.abs(mirrored(squared_weights)), mirrored(weighted)), axis=1)))
+    squared = asked @ neighbours.squares_and_values().T  # [N or 2 N, R]
+    if mirrored is not None:
+        squared = np.minimum(squared[: len(queries)], squared[len(queries) :])
+    if k >= squared.shape[1]:
+        return np.broadcast_to(np.arange(squared.shape[1]), squared.shape)
+    return np.argpartition(squared, k - 1, axis=1)[:, :k]
+
+
+def _shortlist(
     neighbours: Neighbours, queries: NDArray[np.float32], count: int, mirrored: Mirror | None
 ) -> NDArray[np.int64]:
     """`[N, C]`: the `count` nearest rows of every query and of its mirror image, each once; −1 fills up."""

