@@ -25,7 +25,13 @@ are not seen of this person."""
 
 
 def nearest(
-    neighbours: Neighbours, embedding: Embedding, queries: NDArray[np.float32], k: int, *, mirror: bool = True, mutual: bool = True
+    neighbours: Neighbours,
+    embedding: Embedding,
+    queries: NDArray[np.float32],
+    k: int,
+    *,
+    mirror: bool = True,
+    mutual: bool = True,
 ) -> Matches:
     """The `k` nearest rows of every query, nearest first, and how far these lie from each other.
 

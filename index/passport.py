@@ -116,5 +116,7 @@ def _calibration(fields: dict[str, Any]) -> Calibration | None:
         return None
     radius, bandwidth = fields["rejection_radius"], fields["bandwidth"]
     return Calibration(
-        None if radius is None else float(radius), None if bandwidth is None else float(bandwidth), bool(fields["mirror"])
+        None if radius is None else float(radius),
+        None if bandwidth is None else float(bandwidth),
+        bool(fields["mirror"]),
     )

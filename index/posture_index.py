@@ -71,7 +71,8 @@ class PostureIndex:
     Thread-safe: one thread may teach while another classifies.
 
     Args:
-        embedding: a name in the registry of `pose.embedding`.
+        embedding: a name in the registry of `pose.embedding`; by default that of a pair that earlier tools wrote.
+            `build_index` takes `pose.embedding.DEFAULT_EMBEDDING`.
         device: where to search: "auto", "cpu", "cuda" or "cuda:N".
 
     Raises:
@@ -90,7 +91,7 @@ class PostureIndex:
     _calibrated_rows: int  # how many rows there were when it was measured; -1 before
     _home_rows: int  # how many of our rows the database on disk is known to hold
 
-    def __init__(self, embedding: str = store.DEFAULT_EMBEDDING, *, device: str = "auto") -> None:
+    def __init__(self, embedding: str = store.BARE_EMBEDDING, *, device: str = "auto") -> None:
         self._embedding = get_embedding(embedding)
         self._lock = threading.RLock()
         self._device = device
@@ -353,6 +354,37 @@ class PostureIndex:
             self._created = self._created or self._updated
             self._identity = store.write(path, self._neighbours, self._labels, self.examples, self._passport())
             self._home, self._home_rows = path.resolve(), self.rows
+
+    def reembedded(self, name: str) -> PostureIndex:
+        """The same rows under another embedding, from the keypoints that are stored with them. This one stays as it is.
+
+        Saved over the files it was loaded from, it needs `replace=True`.
+
+        Raises:
+            ValueError: there is no embedding of that name.
+            DatabaseMismatch: the keypoints of some rows are unknown, or do not show enough for that embedding.
+        """
+        new = PostureIndex(name, device=self._device)
+        with self._lock:
+            keypoints = self.examples.keypoints
+            unknown = int(np.isnan(keypoints).any(axis=(1, 2)).sum())
+            if unknown:
+                raise DatabaseMismatch(
+                    f"The keypoints of {unknown} of {self.rows} rows are unknown, so they cannot be embedded again. "
+                    "Nothing was changed. Build the database anew from its pictures with `stance build --replace`."
+                )
+            rows = new.embedding.compute(keypoints)
+            untold = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+            if len(untold):
+                picture = self.examples.pictures[untold[0]] or f"row {untold[0]}"
+                raise DatabaseMismatch(
+                    f"{len(untold)} of {self.rows} rows do not show enough for {name}, such as {picture}. Nothing was "
+                    f"changed. Build anew without these pictures, with `stance build --replace --embedding {name}`."
+                )
+            new._neighbours.add(rows)
+            new._adopt(new._neighbours, list(self._labels), self.examples)
+            new._networks, new._built_from, new._created = self._networks, self._built_from, self._created
+            return new
 
     def __repr__(self) -> str:
         return f"PostureIndex({self._embedding.name!r}, rows={self.rows}, classes={len(self._class_codes)})"

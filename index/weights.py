@@ -13,9 +13,7 @@ RIDGE: Final = 0.3
 """Noise of the labels. Measured by leave-out on 2,056 everyday postures: 0.15 to 0.5 give the same accuracy."""
 
 
-def ridge_weights(
-    distances: NDArray[np.float32], mutual: NDArray[np.float32], bandwidth: float
-) -> NDArray[np.float64]:
+def ridge_weights(distances: NDArray[np.float32], mutual: NDArray[np.float32], bandwidth: float) -> NDArray[np.float64]:
     """Solve (K + 0.3) w = κ for every person: κ and K are the Gaussian likeness of the neighbours to the person and to
     each other.
 

@@ -103,7 +103,9 @@ DEFAULT_EMBEDDING: Final = "gravity59"
 
 EMBEDDINGS: Final = {
     "nose25": Embedding("nose25", 25, 1, nose25),
-    "gravity59": Embedding("gravity59", gravity.DIMENSION, gravity.VERSION, gravity.gravity59, gravity.mirrored, gravity.seen),
+    "gravity59": Embedding(
+        "gravity59", gravity.DIMENSION, gravity.VERSION, gravity.gravity59, gravity.mirrored, gravity.seen
+    ),
 }
 
 

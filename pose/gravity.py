@@ -158,9 +158,7 @@ def gravity59(keypoints: NDArray[np.floating]) -> NDArray[np.float32]:
     seen_in_full = np.column_stack((np.minimum(from_shoulders, from_hips), neck_seen, limbs_seen))
     directions *= seen_in_full[..., None]
     people = len(keypoints)
-    rows = np.concatenate(
-        (places.reshape(people, -1), directions.reshape(people, -1), SEEN_WEIGHT * certain), axis=1
-    )
+    rows = np.concatenate((places.reshape(people, -1), directions.reshape(people, -1), SEEN_WEIGHT * certain), axis=1)
     return np.where(from_shoulders[:, None] > 0, rows, np.nan).astype(np.float32)
 
 

@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from stream import check_command, database_commands, run_command, weights_commands
+    from stream import check_command, database_commands, reembed_command, run_command, weights_commands
 
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--config", metavar="FILE", help="settings to read (config.yaml here, if there is one)")
@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"stance {_version()}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     adding = _WithParents(commands, common)
-    for module in (run_command, database_commands, check_command, weights_commands):
+    for module in (run_command, database_commands, reembed_command, check_command, weights_commands):
         module.register(adding)
     return parser
 

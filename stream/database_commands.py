@@ -17,8 +17,9 @@ from index.errors import DatabaseMissing
 from index.pictures import decode_picture, printable
 from index.report import BuildReport
 from index.store import DEFAULT_PREFIX, database_exists, files_of, normalise_prefix
-from pose.embedding import EMBEDDINGS
+from pose.embedding import DEFAULT_EMBEDDING, EMBEDDINGS
 from pose.errors import PictureError
+from pose.gate import unfit
 from stream.assembly import database_prefix, make_estimator, warn_of_other_weights
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ def register(subparsers: Any) -> None:
     build = _command(subparsers, "build", _build, "build a database from a folder of pictures per posture")
     build.add_argument("folder", metavar="FOLDER", help="holds one folder per posture, such as FOLDER/standing/*.jpg")
     build.add_argument("--people", choices=PEOPLE, default="best", help="the most prominent person, or all (best)")
-    build.add_argument("--embedding", choices=sorted(EMBEDDINGS), help="how a posture becomes numbers (nose25)")
+    build.add_argument(
+        "--embedding", choices=sorted(EMBEDDINGS), help=f"how a posture becomes numbers ({DEFAULT_EMBEDDING})"
+    )
     build.add_argument("--replace", action="store_true", help="build anew although there is a database")
 
     add = _command(subparsers, "add", _add, "add a folder of pictures per posture to a database")
@@ -72,6 +75,7 @@ def _build(args: argparse.Namespace, settings: Settings) -> int:
             people=args.people,
             min_keypoints=settings.pose.min_keypoints,
             keypoint_threshold=settings.pose.keypoint_threshold,
+            min_person_px=settings.pose.min_person_px,
         )
     _print_report(path, index, report, args.json)
     return 0
@@ -93,6 +97,7 @@ def _add(args: argparse.Namespace, settings: Settings) -> int:
             people=args.people,
             min_keypoints=settings.pose.min_keypoints,
             keypoint_threshold=settings.pose.keypoint_threshold,
+            min_person_px=settings.pose.min_person_px,
         )
     _print_report(path, index, report, args.json)
     return 0
@@ -135,6 +140,8 @@ def _info(args: argparse.Namespace, settings: Settings) -> int:
         },
         "networks": [network._asdict() for network in index.networks],
         "rejection_radius": index.rejection_radius,
+        "bandwidth": index.calibration.bandwidth,
+        "mirror": index.calibration.mirror,
         "rows_of_known_origin": known,
         "built_from": [printable(folder) for folder in index.built_from],
         "created": index.created or None,
@@ -203,8 +210,11 @@ def _ask(name: str, index: PostureIndex, estimator: Estimator, settings: Setting
     bgr = decode_picture(data, printable(name))
     (poses,) = estimator([bgr])
     poses = poses.select(poses.by_prominence())
-    rows = index.embedding(poses, settings.pose.min_keypoints, settings.pose.keypoint_threshold)
-    verdicts = index.classify(rows, settings.index.k, settings.index.min_share)
+    limits = settings.pose.min_keypoints, settings.pose.keypoint_threshold, settings.pose.min_person_px
+    naming = settings.index
+    verdicts = index.classify(
+        index.embedding(poses, *limits), naming.k, naming.min_share, naming.min_margin, unfit(poses, *limits)
+    )
     examples = index.examples
     people = [
         _person(verdict, box, score, examples)

@@ -11,6 +11,7 @@ import numpy as np
 from index.posture_index import PostureIndex
 from index.verdict import Verdict
 from pose.estimator import PoseEstimator
+from pose.gate import unfit
 from pose.poses import Poses
 from stream.frame import Frame
 from stream.scene import Person, Scene
@@ -73,12 +74,14 @@ class Recogniser:
         pose = self.settings.pose
         with self._stage("embed"):
             embed = self.index.embedding
+            limits = pose.min_keypoints, pose.keypoint_threshold, pose.min_person_px
+            reasons = [reason for poses in everybody for reason in unfit(poses, *limits)]
             rows = np.concatenate(
-                [embed(poses, pose.min_keypoints, pose.keypoint_threshold) for poses in everybody]
-                or [np.zeros((0, embed.dimension), np.float32)]
+                [embed(poses, *limits) for poses in everybody] or [np.zeros((0, embed.dimension), np.float32)]
             )
         with self._stage("search"):
-            verdicts = self.index.classify(rows, self.settings.index.k, self.settings.index.min_share)
+            naming = self.settings.index
+            verdicts = self.index.classify(rows, naming.k, naming.min_share, naming.min_margin, reasons)
         scenes = []
         with self._stage("track"):
             start = 0
