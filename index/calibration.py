@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from index.backend import Neighbours
 from index.nearest import nearest
 from index.verdict import NEAREST
+from index.weights import BANDWIDTH_FACTOR, BANDWIDTH_NEIGHBOUR
 from pose.embedding import Embedding
 
 __all__ = ["Calibration", "calibrate"]
@@ -19,9 +20,8 @@ FACTOR: Final = 1.2
 PERCENTILE: Final = 98.0
 MIN_DISTINCT_ROWS: Final = 10
 SAMPLE: Final = 2048
-BANDWIDTH_FACTOR: Final = 0.85
-BANDWIDTH_NEIGHBOUR: Final = 10
-MIRROR_LOSS: Final = 0.05
+MIRROR_LOSS: Final = 0.1
+MIRROR_DEVIATIONS: Final = 1.5
 _COPIES: Final = 8
 _COPY: Final = 1e-4
 _BATCH: Final = 256  # rows asked about at once; bounds the memory
@@ -47,7 +47,7 @@ def calibrate(neighbours: Neighbours, embedding: Embedding, codes: NDArray[np.in
 
     The radius is 1.2 times the 98th percentile of the median distance to the nearest five other rows. The bandwidth is
     0.85 times the median distance to the tenth other row, in databases under 50 rows to that at a fifth of them.
-    Mirror images count as the same posture unless the nearest other row then has the wrong label for 5 % more of the
+    Mirror images count as the same posture unless the nearest other row then has the wrong label for a tenth more of the
     rows of some class, as where one class leans left and another right.
 
     Copies of a row say nothing about how far apart postures lie, so rows that do not differ are passed over, up to
@@ -114,10 +114,11 @@ def _others(
 
 
 def _loses(with_mirror: NDArray[np.integer], without: NDArray[np.integer], codes: NDArray[np.integer]) -> bool:
-    """Whether mirror images cost some class more than 5 % of its rows, and more than one row."""
+    """Whether mirror images cost some class more than a tenth of its rows, and more than chance would."""
     for code in np.unique(codes):
         own = codes == code
-        lost = int((without[own] == code).sum()) - int((with_mirror[own] == code).sum())
-        if lost > max(1.0, MIRROR_LOSS * own.sum()):
+        right, right_in_mirror = without[own] == code, with_mirror[own] == code
+        worse, better = int((right & ~right_in_mirror).sum()), int((right_in_mirror & ~right).sum())
+        if worse - better > max(MIRROR_LOSS * own.sum(), MIRROR_DEVIATIONS * (worse + better) ** 0.5):
             return True
     return False

@@ -90,10 +90,11 @@ def _nearest_of_all(
 ) -> NDArray[np.int64]:
     """The `k` nearest of all rows `[N, k or fewer]`, in any order.
 
-    Σ (w x − q)² = Σ w² x² − 2 Σ w q x + Σ q² is one product of matrices for all people and rows; the mirror image of x
+    Σ w² (x − q)² = Σ w² x² − 2 Σ w² q x + Σ w² q² is one product of matrices for all people and rows; the mirror image of x
     against q is x against the mirror image of q.
     """
-    squared_weights, weighted = weights**2, -2 * weights * queries
+    squared_weights = weights**2
+    weighted = -2 * squared_weights * queries
     asked = np.concatenate((squared_weights, weighted), axis=1)
     if mirrored is not None:
         asked = np.concatenate((asked, np.concatenate((np.abs(mirrored(squared_weights)), mirrored(weighted)), axis=1)))
@@ -130,10 +131,11 @@ def _measured(
     people, dimension = queries.shape
     rows = _rows(neighbours, found)  # [N, C, D]
     plain = rows * weights[:, None]
-    squared = _squared(plain, queries)
+    compared = queries * weights
+    squared = _squared(plain, compared)
     if mirrored is not None:
         turned = mirrored(rows.reshape(-1, dimension)).reshape(rows.shape) * weights[:, None]
-        squared_turned = _squared(turned, queries)
+        squared_turned = _squared(turned, compared)
         nearer = squared_turned < squared
         squared = np.where(nearer, squared_turned, squared)
     squared = np.where(found >= 0, squared * _as_if_all_seen(weights)[:, None], np.inf)
@@ -155,7 +157,7 @@ def _measured(
 
 def _as_if_all_seen(weights: NDArray[np.float32]) -> NDArray[np.float32]:
     """What a squared distance over the part that is seen is multiplied by, `[N]`."""
-    scale: NDArray[np.float32] = weights.shape[1] / weights.sum(axis=1)
+    scale: NDArray[np.float32] = weights.shape[1] / (weights**2).sum(axis=1)
     return scale
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from index.weights import ridge_weights
 
-__all__ = ["NEAREST", "OTHER_LABEL", "Matches", "Unknown", "Verdict", "vote"]
+__all__ = ["Matches", "Unknown", "Verdict", "vote"]
 
 EPSILON: Final = 0.01
 """Added to every distance before it is inverted: two neighbours nearer than this differ by less than the network's own
@@ -26,8 +26,8 @@ OTHER_LABEL: Final = "other"
 
 SHARPNESS: Final = 1.75
 """Ridge regression shrinks towards "all alike"; this power undoes it. Measured by leaving out pictures of everyday and
-yoga postures, all of them and ten per class: the mean gap between probability and accuracy is 0.02 to 0.04 with it, 0.05
-to 0.19 without."""
+yoga postures, all of them and ten per class: the mean gap between probability and accuracy is 0.02 to 0.04 with it,
+0.05 to 0.19 without."""
 
 TIE: Final = 1e-9
 
@@ -126,7 +126,8 @@ def vote(
 
     With a `bandwidth` and `matches.mutual`, a neighbour's weight is what kernel ridge regression on the neighbours
     gives it (`index.weights`). What these weights leave of the whole is shared evenly by all labels, so that a large
-    class does not win where nothing is near. Votes to the power of 1.75 are the probabilities. Otherwise the weight is 1 / (distance + 0.01).
+    class does not win where nothing is near. Votes to the power of 1.75 are the probabilities. Otherwise the weight is
+    1 / (distance + 0.01), and votes are the probabilities.
 
     The likeliest label is the verdict if its probability is at least `min_share` and ahead of every other label's by at
     least `min_margin`, it is not `other`, and the median distance of the nearest five is at most `radius`.
@@ -143,7 +144,7 @@ def vote(
     Returns:
         N verdicts.
     """
-    people, k = matches.entries.shape
+    people = len(matches)
     if people == 0:
         return []
     if len(codes) == 0:
@@ -153,8 +154,11 @@ def vote(
     voted = codes[matches.entries]  # [N, k]; a missing neighbour votes for something with weight 0
     cells = person[:, None] * len(classes) + voted
     has = np.bincount(cells.ravel(), found.ravel(), people * len(classes)).reshape(people, len(classes)) > 0
+    weights: NDArray[np.float64]
     if bandwidth is None or matches.mutual is None:
-        weights = np.where(found, 1.0 / (np.where(found, matches.distances, 0.0) + EPSILON), 0.0)  # [N, k]
+        weights: NDArray[np.float64] = np.where(
+            found, 1.0 / (np.where(found, matches.distances, 0.0) + EPSILON), 0.0
+        )  # [N, k]
         rest = np.zeros((people, 1))
         sharpness = 1.0
     else:

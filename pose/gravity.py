@@ -158,8 +158,10 @@ def gravity59(keypoints: NDArray[np.floating]) -> NDArray[np.float32]:
     seen_in_full = np.column_stack((np.minimum(from_shoulders, from_hips), neck_seen, limbs_seen))
     directions *= seen_in_full[..., None]
     people = len(keypoints)
-    rows = np.concatenate((places.reshape(people, -1), directions.reshape(people, -1), SEEN_WEIGHT * certain), axis=1)
-    return np.where(from_shoulders[:, None] > 0, rows, np.nan).astype(np.float32)
+    rows = np.concatenate((places.reshape(people, 26), directions.reshape(people, 20), SEEN_WEIGHT * certain), axis=1)
+    return np.where(np.isfinite(rows).all(axis=1, keepdims=True) & (from_shoulders[:, None] > 0), rows, np.nan).astype(
+        np.float32
+    )
 
 
 def mirrored(rows: NDArray[np.float32]) -> NDArray[np.float32]:
