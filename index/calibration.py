@@ -47,8 +47,8 @@ def calibrate(neighbours: Neighbours, embedding: Embedding, codes: NDArray[np.in
 
     The radius is 1.2 times the 98th percentile of the median distance to the nearest five other rows. The bandwidth is
     0.85 times the median distance to the tenth other row, in databases under 50 rows to that at a fifth of them.
-    Mirror images count as the same posture unless the nearest other row then has the wrong label for a tenth more of the
-    rows of some class, as where one class leans left and another right.
+    Mirror images count as the same posture unless the nearest other row then has the wrong label for a tenth more of
+    the rows of some class, as where one class leans left and another right.
 
     Copies of a row say nothing about how far apart postures lie, so rows that do not differ are passed over, up to
     eight. Above 2,048 rows an evenly spaced sample of 2,048 is measured against all: a percentile then moves by about

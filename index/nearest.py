@@ -90,8 +90,8 @@ def _nearest_of_all(
 ) -> NDArray[np.int64]:
     """The `k` nearest of all rows `[N, k or fewer]`, in any order.
 
-    Σ w² (x − q)² = Σ w² x² − 2 Σ w² q x + Σ w² q² is one product of matrices for all people and rows; the mirror image of x
-    against q is x against the mirror image of q.
+    Σ w² (x − q)² = Σ w² x² − 2 Σ w² q x + Σ w² q² is one product of matrices for all people and rows; the mirror
+    image of x against q is x against the mirror image of q.
     """
     squared_weights = weights**2
     weighted = -2 * squared_weights * queries

@@ -99,6 +99,8 @@ class Verdict:
         distances: their distances.
         probabilities: label and its probability for every label that a neighbour has, the likeliest first; they add up
             to 1, also when the verdict is unknown. Empty without neighbours.
+        certainty: lead of the best label in votes that are not made to add up to 1: small between two postures, and
+            small far from all of them. It tells best what belongs to none of the labels.
     """
 
     label: str | None
@@ -110,6 +112,7 @@ class Verdict:
     labels: tuple[str, ...]
     distances: tuple[float, ...]
     probabilities: tuple[tuple[str, float], ...] = ()
+    certainty: float = 0.0
 
 
 def vote(
@@ -152,36 +155,34 @@ def vote(
     person = np.arange(people)
     found = matches.entries >= 0  # [N, k]
     voted = codes[matches.entries]  # [N, k]; a missing neighbour votes for something with weight 0
-    cells = person[:, None] * len(classes) + voted
-    has = np.bincount(cells.ravel(), found.ravel(), people * len(classes)).reshape(people, len(classes)) > 0
-    weights: NDArray[np.float64]
+    has = np.zeros((people, len(classes)), bool)  # whether a neighbour has the label
+    np.logical_or.at(has, (person[:, None], voted), found)
+    rest: NDArray[np.float64] = np.zeros((people, 1))
+    sharpness = 1.0
     if bandwidth is None or matches.mutual is None:
-        weights: NDArray[np.float64] = np.where(
-            found, 1.0 / (np.where(found, matches.distances, 0.0) + EPSILON), 0.0
-        )  # [N, k]
-        rest = np.zeros((people, 1))
-        sharpness = 1.0
+        weights = np.where(found, 1.0 / (np.where(found, matches.distances, 0.0).astype(np.float64) + EPSILON), 0.0)
     else:
-        weights = ridge_weights(matches.distances, matches.mutual, bandwidth)
+        weights = ridge_weights(matches.distances, matches.mutual, bandwidth)  # [N, k]
         rest = (1.0 - weights.sum(axis=1, keepdims=True)) / len(classes)
         sharpness = SHARPNESS
-    votes = np.bincount(cells.ravel(), weights.ravel(), people * len(classes)).reshape(people, len(classes))
-    votes = np.where(has, (votes + rest).clip(min=0.0), 0.0) ** sharpness
-    total = votes.sum(axis=1, keepdims=True)
-    parts = np.where(total > 0, votes / np.where(total > 0, total, 1.0), has / np.maximum(has.sum(1, keepdims=True), 1))
+    votes: NDArray[np.float64] = np.zeros((people, len(classes)))
+    np.add.at(votes, (person[:, None], voted), weights)
+    likely = np.where(has, (votes + rest).clip(min=0.0), 0.0) ** sharpness
+    total = likely.sum(axis=1, keepdims=True)
+    even = has / np.maximum(has.sum(axis=1, keepdims=True), 1)
+    parts = np.where(total > 0, likely / np.where(total > 0, total, 1.0), even)
     best = parts.argmax(axis=1)  # [N]
     share = parts[person, best]
-    others = parts.copy()
-    others[person, best] = -1.0
-    lead = share - others.max(axis=1).clip(min=0.0)
+    lead = share - _second(parts, best)
+    certainty = votes[person, best] - _second(votes, best)
     count = found.sum(axis=1)
     distance = _median_of_nearest(matches.distances, count)
 
     verdicts = []
-    for number, entries, names, distances, row, top, part, middle, ahead in zip(
+    for number, entries, names, distances, row, top, part, middle, ahead, sure in zip(
         count.tolist(), matches.entries[:, :NEAREST].tolist(), voted[:, :NEAREST].tolist(),
         matches.distances[:, :NEAREST].tolist(), parts.tolist(), best.tolist(), share.tolist(), distance.tolist(),
-        lead.tolist(), strict=True,
+        lead.tolist(), certainty.tolist(), strict=True,
     ):  # fmt: skip
         if number == 0:
             verdicts.append(_nobody(Unknown.TOO_FEW_KEYPOINTS))
@@ -206,9 +207,18 @@ def vote(
                 labels=tuple([classes[name] for name in names[:number]]),
                 distances=tuple(distances[:number]),
                 probabilities=_ranked(classes, row),
+                certainty=sure,
             )
         )
     return verdicts
+
+
+def _second(values: NDArray[np.float64], best: NDArray[np.intp]) -> NDArray[np.float64]:
+    """The largest value of every row but that at `best`, at least 0: `[N]`."""
+    others = values.copy()
+    others[np.arange(len(values)), best] = 0.0
+    second: NDArray[np.float64] = others.max(axis=1).clip(min=0.0)
+    return second
 
 
 def _median_of_nearest(distances: NDArray[np.float32], count: NDArray[np.int64]) -> NDArray[np.float32]:
