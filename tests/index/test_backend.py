@@ -193,7 +193,7 @@ def test_the_device_is_said_once(caplog: pytest.LogCaptureFixture, monkeypatch: 
 
 
 def test_many_rows_are_searched_in_lists(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nearly all true neighbours are found, with their true distances, also after adding; the saved index stays flat."""
+    """Nearly all true neighbours are found, with true distances, also after adding; the saved index stays flat."""
     monkeypatch.setattr("index.backend.APPROXIMATE_ROWS", 3000)
     random = np.random.default_rng(0)
     rows = random.normal(size=(5000, 8)).astype(np.float32)
