@@ -26,7 +26,9 @@ from index.interrupt import held_interrupt
 from index.pictures import LabelledPicture, decode_picture, find_pictures, printable
 from index.posture_index import Outcome, PostureIndex
 from index.report import BuildReport, ClassReport, Skip
+from pose.embedding import DEFAULT_EMBEDDING
 from pose.errors import PictureError
+from pose.gate import SMALLEST_HEIGHT_PX, unfit
 from pose.pool import EstimatorPool
 from pose.poses import Poses
 
@@ -67,7 +69,7 @@ def build_index(
     estimator: Estimator | GivenKeypoints,
     *,
     prefix: str | Path | None = None,
-    embedding: str = store.DEFAULT_EMBEDDING,
+    embedding: str = DEFAULT_EMBEDDING,
     replace: bool = False,
     device: str = "auto",
     **options: Any,
@@ -125,6 +127,7 @@ def add_folder(
     people: str = "best",
     min_keypoints: int = 5,
     keypoint_threshold: float = 0.5,
+    min_person_px: float = SMALLEST_HEIGHT_PX,
     progress: bool = True,
     replace: bool = False,
     save_every_seconds: float = SAVE_EVERY_SECONDS,
@@ -143,6 +146,7 @@ def add_folder(
         people: "best", the most prominent person of every picture, or "all".
         min_keypoints: fewer confident keypoints than this, and a posture cannot be told.
         keypoint_threshold: score from which a keypoint is confident, 0–1.
+        min_person_px: people whose box is smaller than this in both directions cannot be told, pixels.
         progress: show a bar with elapsed and remaining time on standard error.
         replace: save over a database that `index` was not loaded from.
         save_every_seconds: pause between saves.
@@ -196,7 +200,7 @@ def add_folder(
             for batch, everybody in pool.in_order(lambda: next(batches, []), find):
                 for read, poses in zip(batch, everybody, strict=True):
                     entry = by_label[read.picture.label]
-                    _add_picture(index, entry, read, poses, people, min_keypoints, keypoint_threshold)
+                    _add_picture(index, entry, read, poses, people, min_keypoints, keypoint_threshold, min_person_px)
                 bar.update(len(batch))
                 if interrupt.asked:
                     raise KeyboardInterrupt
@@ -294,6 +298,7 @@ def _add_picture(
     people: str,
     min_keypoints: int,
     keypoint_threshold: float,
+    min_person_px: float,
 ) -> None:
     """Embed the people asked for and add them under the picture's label."""
     name = str(read.picture.path)
@@ -310,7 +315,7 @@ def _add_picture(
         chosen.boxes,
         np.tile(np.array(_bgr(read).shape[:2], np.int32), (count, 1)),
     )
-    rows = index.embedding(chosen, min_keypoints, keypoint_threshold)
+    rows = index.embedding(chosen, min_keypoints, keypoint_threshold, min_person_px)
     added = index.add(rows, [read.picture.label] * count, examples)
     entry.people += added.count
     if added.count:
@@ -321,5 +326,8 @@ def _add_picture(
         (Outcome.UNTELLABLE, Skip.TOO_FEW_KEYPOINTS),
     ):
         if outcome in added.outcomes:
+            if reason is Skip.TOO_FEW_KEYPOINTS:
+                (why,) = unfit(chosen.select([0]), min_keypoints, keypoint_threshold, min_person_px)
+                reason = reason if why is None else Skip(why)
             entry.skip(reason, name)
             return

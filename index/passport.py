@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from index.calibration import Calibration
 from index.errors import DatabaseDamaged, DatabaseMismatch
 
 __all__ = ["FORMAT_VERSION", "Network", "Passport"]
@@ -30,7 +31,7 @@ class Passport:
         embedding_version: the embedding's version when the database was built.
         rows: how many.
         labels: rows per label.
-        rejection_radius: in units of the embedding; None where every distance is accepted.
+        calibration: how distances are to be read; None where an older Stance did not measure all of it.
         built_from: the folders it was built from, as given.
         networks: every network that contributed rows, oldest first.
         created: ISO 8601, UTC.
@@ -44,7 +45,7 @@ class Passport:
     embedding_version: int
     rows: int
     labels: dict[str, int]
-    rejection_radius: float | None
+    calibration: Calibration | None
     built_from: tuple[str, ...]
     networks: tuple[Network, ...]
     created: str
@@ -61,7 +62,9 @@ class Passport:
             "metric": self.metric,
             "rows": self.rows,
             "labels": self.labels,
-            "rejection_radius": self.rejection_radius,
+            "rejection_radius": None if self.calibration is None else self.calibration.radius,
+            "bandwidth": None if self.calibration is None else self.calibration.bandwidth,
+            "mirror": None if self.calibration is None else self.calibration.mirror,
             "built_from": list(self.built_from),
             "networks": [network._asdict() for network in self.networks],
             "created": self.created,
@@ -87,14 +90,13 @@ class Passport:
                 )
             if fields["metric"] != "l2":
                 raise DatabaseMismatch(f"{name} says metric {fields['metric']!r}; Stance searches by l2 only.")
-            radius = fields["rejection_radius"]
             return cls(
                 embedding=str(fields["embedding"]["name"]),
                 dimension=int(fields["embedding"]["dimension"]),
                 embedding_version=int(fields["embedding"]["version"]),
                 rows=int(fields["rows"]),
                 labels={str(label): int(count) for label, count in fields["labels"].items()},
-                rejection_radius=None if radius is None else float(radius),
+                calibration=_calibration(fields),
                 built_from=tuple(map(str, fields["built_from"])),
                 networks=tuple(Network(str(n["name"]), str(n["weights_sha256"])) for n in fields["networks"]),
                 created=str(fields["created"]),
@@ -107,3 +109,14 @@ class Passport:
             raise DatabaseDamaged(
                 f"{name} is damaged. Restore it, or delete it: the database then loads as nose25 without origins."
             ) from error
+
+
+def _calibration(fields: dict[str, Any]) -> Calibration | None:
+    if fields.get("mirror") is None:
+        return None
+    radius, bandwidth = fields["rejection_radius"], fields["bandwidth"]
+    return Calibration(
+        None if radius is None else float(radius),
+        None if bandwidth is None else float(bandwidth),
+        bool(fields["mirror"]),
+    )

@@ -6,29 +6,33 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from index import store
 from index.backend import Neighbours
+from index.calibration import Calibration, calibrate
 from index.commit import finish_pending, locked
 from index.errors import DatabaseDamaged, DatabaseExists, DatabaseMismatch
 from index.examples import Examples
 from index.known import KnownPictures
+from index.nearest import nearest
 from index.passport import Network, Passport
-from index.radius import rejection_radius
-from index.verdict import Matches, Verdict, vote
+from index.verdict import Matches, Unknown, Verdict, vote
 from pose.embedding import Embedding, get_embedding
 
 __all__ = ["Added", "Outcome", "PostureIndex"]
 
 log = logging.getLogger(__name__)
+
+NEIGHBOURS: Final = 32
+"""So many neighbours vote by default."""
 
 
 class Outcome(StrEnum):
@@ -67,7 +71,8 @@ class PostureIndex:
     Thread-safe: one thread may teach while another classifies.
 
     Args:
-        embedding: a name in the registry of `pose.embedding`.
+        embedding: a name in the registry of `pose.embedding`; by default that of a pair that earlier tools wrote.
+            `build_index` takes `pose.embedding.DEFAULT_EMBEDDING`.
         device: where to search: "auto", "cpu", "cuda" or "cuda:N".
 
     Raises:
@@ -82,11 +87,11 @@ class PostureIndex:
     _class_codes: dict[str, int]
     _codes: NDArray[np.int64] | None  # a row's label as its place in `classes`; None until the next vote needs it
     _known: KnownPictures
-    _radius: float | None
-    _radius_rows: int  # how many rows there were when it was measured; -1 before
+    _calibration: Calibration
+    _calibrated_rows: int  # how many rows there were when it was measured; -1 before
     _home_rows: int  # how many of our rows the database on disk is known to hold
 
-    def __init__(self, embedding: str = store.DEFAULT_EMBEDDING, *, device: str = "auto") -> None:
+    def __init__(self, embedding: str = store.BARE_EMBEDDING, *, device: str = "auto") -> None:
         self._embedding = get_embedding(embedding)
         self._lock = threading.RLock()
         self._device = device
@@ -165,14 +170,19 @@ class PostureIndex:
 
     @property
     def rejection_radius(self) -> float | None:
-        """The median distance of the neighbours beyond which a posture is unknown; None to accept any.
+        """The median distance of the nearest five beyond which a posture is unknown; None to accept any."""
+        return self.calibration.radius
 
-        See `index.radius`. Measured anew once the database has grown by a tenth, and at every save after additions.
+    @property
+    def calibration(self) -> Calibration:
+        """How distances are to be read, see `index.calibration`.
+
+        Measured anew once the database has grown by a tenth, and at every save after additions.
         """
         with self._lock:
-            if self._radius_rows < 0 or self.rows > max(self._radius_rows * 1.1, self._radius_rows + 1):
-                self._measure_radius()
-            return self._radius
+            if self._calibrated_rows < 0 or self.rows > max(self._calibrated_rows * 1.1, self._calibrated_rows + 1):
+                self._calibrate()
+            return self._calibration
 
     def labels_of_picture(self, digest: str) -> tuple[str, ...]:
         """The labels of all people of the picture whose file content has this SHA-256; none if it is not here."""
@@ -256,20 +266,48 @@ class PostureIndex:
         if k < 1 or embeddings.ndim != 2 or embeddings.shape[1] != self._embedding.dimension:
             raise ValueError(f"k={k}, embeddings {embeddings.shape}; expected k ≥ 1, [N, {self._embedding.dimension}]")
         with self._lock:
-            return Matches(*self._neighbours.search(embeddings, k))
+            try:
+                return nearest(self._neighbours, self._embedding, embeddings, k, mirror=self.calibration.mirror)
+            except DatabaseDamaged:  # a kind of FAISS index that cannot give its vectors back
+                return Matches(*self._neighbours.search(embeddings, k))
 
-    def vote(self, matches: Matches, min_share: float = 0.5) -> list[Verdict]:
+    def vote(self, matches: Matches, min_share: float = 0.5, min_margin: float = 0.0) -> list[Verdict]:
         """What each person's neighbours call the posture; see `index.verdict.vote`."""
         with self._lock:
-            if self._codes is None:
-                self._codes = np.array([self._class_codes[label] for label in self._labels], np.int64)
-            codes, classes, radius = self._codes, self.classes, self.rejection_radius
-        return vote(matches, codes, classes, min_share=min_share, radius=radius)
+            codes, classes, calibration = self._row_codes(), self.classes, self.calibration
+        return vote(
+            matches,
+            codes,
+            classes,
+            min_share=min_share,
+            min_margin=min_margin,
+            radius=calibration.radius,
+            bandwidth=calibration.bandwidth,
+        )
 
-    def classify(self, embeddings: NDArray[np.float32], k: int = 5, min_share: float = 0.5) -> list[Verdict]:
-        """Search and vote: one `Verdict` per row of `embeddings`, float32 `[N, D]`."""
+    def classify(
+        self,
+        embeddings: NDArray[np.float32],
+        k: int = NEIGHBOURS,
+        min_share: float = 0.5,
+        min_margin: float = 0.0,
+        unfit: Sequence[str | None] | None = None,
+    ) -> list[Verdict]:
+        """Search and vote: one `Verdict` per row.
+
+        Args:
+            embeddings: float32 `[N, D]`; a row with NaN is unknown.
+            k: how many neighbours vote.
+            min_share: probability below which a posture is unknown, 0–1.
+            min_margin: lead over the second label below which it is unknown, 0–1.
+            unfit: why people could not be embedded, N reasons of `pose.gate.unfit`; too few keypoints by default.
+        """
         with self._lock:
-            return self.vote(self.search(embeddings, k), min_share)
+            verdicts = self.vote(self.search(embeddings, k), min_share, min_margin)
+        for row, reason in enumerate(unfit or ()):
+            if reason is not None:
+                verdicts[row] = replace(verdicts[row], reason=Unknown(reason))
+        return verdicts
 
     # On disk
 
@@ -310,12 +348,43 @@ class PostureIndex:
             finish_pending(path)
             if not replace:
                 self._join_with_disk(path)
-            if self._radius_rows != self.rows:
-                self._measure_radius()
+            if self._calibrated_rows != self.rows:
+                self._calibrate()
             self._updated = _now()
             self._created = self._created or self._updated
             self._identity = store.write(path, self._neighbours, self._labels, self.examples, self._passport())
             self._home, self._home_rows = path.resolve(), self.rows
+
+    def reembedded(self, name: str) -> PostureIndex:
+        """The same rows under another embedding, from the keypoints that are stored with them. This one stays as it is.
+
+        Saved over the files it was loaded from, it needs `replace=True`.
+
+        Raises:
+            ValueError: there is no embedding of that name.
+            DatabaseMismatch: the keypoints of some rows are unknown, or do not show enough for that embedding.
+        """
+        new = PostureIndex(name, device=self._device)
+        with self._lock:
+            keypoints = self.examples.keypoints
+            unknown = int(np.isnan(keypoints).any(axis=(1, 2)).sum())
+            if unknown:
+                raise DatabaseMismatch(
+                    f"The keypoints of {unknown} of {self.rows} rows are unknown, so they cannot be embedded again. "
+                    "Nothing was changed. Build the database anew from its pictures with `stance build --replace`."
+                )
+            rows = new.embedding.compute(keypoints)
+            untold = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+            if len(untold):
+                picture = self.examples.pictures[untold[0]] or f"row {untold[0]}"
+                raise DatabaseMismatch(
+                    f"{len(untold)} of {self.rows} rows do not show enough for {name}, such as {picture}. Nothing was "
+                    f"changed. Build anew without these pictures, with `stance build --replace --embedding {name}`."
+                )
+            new._neighbours.add(rows)
+            new._adopt(new._neighbours, list(self._labels), self.examples)
+            new._networks, new._built_from, new._created = self._networks, self._built_from, self._created
+            return new
 
     def __repr__(self) -> str:
         return f"PostureIndex({self._embedding.name!r}, rows={self.rows}, classes={len(self._class_codes)})"
@@ -330,7 +399,7 @@ class PostureIndex:
         self._class_codes = {}
         self._codes = None
         self._known = KnownPictures()
-        self._radius, self._radius_rows = None, -1
+        self._calibration, self._calibrated_rows = Calibration(), -1
         self._home_rows = len(labels)
         for label, digest, person in zip(labels, examples.digests, examples.people.tolist(), strict=True):
             self._remember(label, digest, person)
@@ -344,8 +413,8 @@ class PostureIndex:
         if passport is not None:
             self._networks, self._built_from = passport.networks, passport.built_from
             self._created, self._updated = passport.created, passport.updated
-            if passport.rows == self.rows:
-                self._radius, self._radius_rows = passport.rejection_radius, self.rows
+            if passport.rows == self.rows and passport.calibration is not None:
+                self._calibration, self._calibrated_rows = passport.calibration, self.rows
 
     def _remember(self, label: str, digest: str, person: int) -> int:
         """Note a new row's label and origin; its number."""
@@ -355,13 +424,19 @@ class PostureIndex:
         self._known.remember(digest, person, row)
         return row
 
-    def _measure_radius(self) -> None:
+    def _row_codes(self) -> NDArray[np.int64]:
+        """Every row's label as its place in `classes`."""
+        if self._codes is None:
+            self._codes = np.array([self._class_codes[label] for label in self._labels], np.int64)
+        return self._codes
+
+    def _calibrate(self) -> None:
         try:
-            self._radius = rejection_radius(self._neighbours)
+            self._calibration = calibrate(self._neighbours, self._embedding, self._row_codes())
         except DatabaseDamaged as error:
             log.warning("No posture is rejected for its distance: %s", error)
-            self._radius = None
-        self._radius_rows = self.rows
+            self._calibration = Calibration()
+        self._calibrated_rows = self.rows
 
     def _join_with_disk(self, path: Path) -> None:
         """Bring in what others have saved at `path` since we loaded it."""
@@ -399,7 +474,7 @@ class PostureIndex:
             "embedding_version": self._embedding.version,
             "rows": self.rows,
             "labels": self.counts,
-            "rejection_radius": self._radius,
+            "calibration": self._calibration,
             "built_from": self._built_from,
             "networks": self._networks,
             "created": self._created,

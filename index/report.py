@@ -16,6 +16,8 @@ class Skip(StrEnum):
     UNREADABLE = "cannot be read"
     NO_PERSON = "no person found"
     TOO_FEW_KEYPOINTS = "too few keypoints"
+    TOO_SMALL = "too small"
+    COLLAPSED = "collapsed skeleton"
     KNOWN = "already in the database"
     CONFLICT = "already there under another label"
 

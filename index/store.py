@@ -39,7 +39,8 @@ PASSPORT: Final = ".json"
 EXAMPLES: Final = "_examples.npz"
 SUFFIXES: Final = (FAISS, LABELS, PASSPORT, EXAMPLES)
 DEFAULT_PREFIX: Final = "pose_index"
-DEFAULT_EMBEDDING: Final = "nose25"
+BARE_EMBEDDING: Final = "nose25"
+"""What a pair without a passport holds."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -200,7 +201,7 @@ def _labels_on_disk(prefix: Path) -> int:
 
 def _read_neighbours(prefix: Path, data: bytes, passport: Passport | None, device: str) -> Neighbours:
     faiss = load_faiss()
-    name = DEFAULT_EMBEDDING if passport is None else passport.embedding
+    name = BARE_EMBEDDING if passport is None else passport.embedding
     if name not in EMBEDDINGS:
         known = ", ".join(sorted(EMBEDDINGS))
         raise DatabaseMismatch(

@@ -9,10 +9,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pose import gravity
+from pose.gate import SMALLEST_HEIGHT_PX, unfit
 from pose.keypoints import Keypoint as K
 from pose.poses import Poses
 
-__all__ = ["EMBEDDINGS", "Embedding", "get_embedding", "nose25"]
+__all__ = ["DEFAULT_EMBEDDING", "EMBEDDINGS", "Embedding", "get_embedding", "nose25"]
 
 EPSILON: Final = 1e-6
 
@@ -67,26 +69,44 @@ class Embedding:
         dimension: D, how many numbers one person gets.
         version: raised when the numbers of the same name change.
         compute: keypoints `[N, 17, 3]` to float32 `[N, D]`.
+        mirrored: rows `[N, D]` to the rows of the mirror images; None where a mirror image is another posture.
+        seen: rows `[N, D]` to how well each number is seen, 0–1 `[N, D]`, so that two people are compared on what both
+            show; None where every number always counts.
     """
 
     name: str
     dimension: int
     version: int
     compute: Callable[[NDArray[np.floating]], NDArray[np.float32]]
+    mirrored: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None
+    seen: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None
 
-    def __call__(self, poses: Poses, min_keypoints: int = 5, keypoint_threshold: float = 0.5) -> NDArray[np.float32]:
+    def __call__(
+        self,
+        poses: Poses,
+        min_keypoints: int = 5,
+        keypoint_threshold: float = 0.5,
+        min_person_px: float = SMALLEST_HEIGHT_PX,
+    ) -> NDArray[np.float32]:
         """Embed everybody: float32 `[N, D]`.
 
-        A whole row is NaN where the posture cannot be told: fewer than `min_keypoints` keypoints score at least
-        `keypoint_threshold`. Everybody else is embedded from the network's coordinates whatever their score: a hidden
-        ankle is a guess, not a hole.
+        A whole row is NaN where the posture cannot be told; `pose.gate.unfit` says why. `nose25` takes the network's
+        coordinates of everybody else whatever their score: to it a hidden ankle is a guess, not a hole.
         """
         rows = self.compute(poses.keypoints)
-        confident = (poses.keypoints[..., 2] >= keypoint_threshold).sum(axis=1)
-        return np.where(confident[:, None] >= min_keypoints, rows, np.float32(np.nan)).astype(np.float32, copy=False)
+        told = np.array([reason is None for reason in unfit(poses, min_keypoints, keypoint_threshold, min_person_px)])
+        return np.where(told.reshape(-1, 1), rows, np.float32(np.nan)).astype(np.float32, copy=False)
 
 
-EMBEDDINGS: Final = {"nose25": Embedding("nose25", 25, 1, nose25)}
+DEFAULT_EMBEDDING: Final = "gravity59"
+"""What a new database is built with."""
+
+EMBEDDINGS: Final = {
+    "nose25": Embedding("nose25", 25, 1, nose25),
+    "gravity59": Embedding(
+        "gravity59", gravity.DIMENSION, gravity.VERSION, gravity.gravity59, gravity.mirrored, gravity.seen
+    ),
+}
 
 
 def get_embedding(name: str) -> Embedding:

@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         evaluate_pose_command,
         evaluate_video_command,
         query_command,
+        reembed_command,
         run_command,
         train_command,
         weights_commands,
@@ -93,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     for module in (
         run_command,
         database_commands,
+        reembed_command,
         query_command,
         evaluate_command,
         evaluate_video_command,

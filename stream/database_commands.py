@@ -14,7 +14,7 @@ from index.given_keypoints import GivenKeypoints
 from index.pictures import printable, quiet_opencv
 from index.report import BuildReport
 from index.store import DEFAULT_PREFIX, database_exists, files_of, normalise_prefix
-from pose.embedding import EMBEDDINGS
+from pose.embedding import DEFAULT_EMBEDDING, EMBEDDINGS
 from stream.assembly import database_prefix
 from stream.lazy_estimator import LazyEstimator
 from stream.text_table import print_table
@@ -34,7 +34,9 @@ def register(subparsers: Any) -> None:
     build = _command(subparsers, "build", _build, "build a database from a folder of pictures per posture")
     build.add_argument("folder", metavar="FOLDER", help="holds one folder per posture, such as FOLDER/standing/*.jpg")
     build.add_argument("--people", choices=PEOPLE, default="best", help="the most prominent person, or all (best)")
-    build.add_argument("--embedding", choices=sorted(EMBEDDINGS), help="how a posture becomes numbers (nose25)")
+    build.add_argument(
+        "--embedding", choices=sorted(EMBEDDINGS), help=f"how a posture becomes numbers ({DEFAULT_EMBEDDING})"
+    )
     build.add_argument("--replace", action="store_true", help="build anew although there is a database")
     build.add_argument("--keypoints", metavar="FILE.npz", help="take keypoints from here and run no network")
 
@@ -68,6 +70,7 @@ def _build(args: argparse.Namespace, settings: Settings) -> int:
             people=args.people,
             min_keypoints=settings.pose.min_keypoints,
             keypoint_threshold=settings.pose.keypoint_threshold,
+            min_person_px=settings.pose.min_person_px,
         )
     _print_report(path, index, report, args.json)
     return 0
@@ -89,6 +92,7 @@ def _add(args: argparse.Namespace, settings: Settings) -> int:
             people=args.people,
             min_keypoints=settings.pose.min_keypoints,
             keypoint_threshold=settings.pose.keypoint_threshold,
+            min_person_px=settings.pose.min_person_px,
         )
     _print_report(path, index, report, args.json)
     return 0
@@ -109,6 +113,8 @@ def _info(args: argparse.Namespace, settings: Settings) -> int:
         },
         "networks": [network._asdict() for network in index.networks],
         "rejection_radius": index.rejection_radius,
+        "bandwidth": index.calibration.bandwidth,
+        "mirror": index.calibration.mirror,
         "rows_of_known_origin": known,
         "built_from": [printable(folder) for folder in index.built_from],
         "created": index.created or None,

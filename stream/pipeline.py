@@ -49,6 +49,7 @@ class Tally:
         dropped: frames of a live source that a newer one replaced before the network was free.
         ages: seconds from capture to label of the latest live frames.
         postures: in how many frames somebody was shown as what, everyone counted; None stands for unknown.
+        reasons: in how many frames somebody was judged unknown for what reason, everyone counted, before smoothing.
         started_seconds: `time.monotonic()` when the first frame arrived.
     """
 
@@ -57,6 +58,7 @@ class Tally:
     dropped: int = 0
     ages: deque[float] = field(default_factory=lambda: deque(maxlen=AGES))
     postures: dict[str | None, int] = field(default_factory=dict)
+    reasons: dict[str, int] = field(default_factory=dict)
     started_seconds: float | None = None
 
     def count(self, scene: Scene, *, live: bool) -> None:
@@ -70,6 +72,9 @@ class Tally:
             self.ages.append(now - scene.frame.captured_seconds)
         for person in scene.people:
             self.postures[person.posture] = self.postures.get(person.posture, 0) + 1
+            if person.verdict.reason is not None:
+                reason = str(person.verdict.reason)
+                self.reasons[reason] = self.reasons.get(reason, 0) + 1
 
     @property
     def frames_per_second(self) -> float:

@@ -17,6 +17,7 @@ from index.build import Estimator
 from index.pictures import decode_picture, printable, quiet_opencv
 from index.store import DEFAULT_PREFIX
 from pose.errors import PictureError
+from pose.gate import unfit
 from stream.assembly import database_prefix
 from stream.explanation import explain
 from stream.explanation_picture import Asked, draw_explanation
@@ -80,8 +81,10 @@ def _ask(name: str, index: PostureIndex, estimator: Estimator, settings: Setting
     bgr = decode_picture(data, printable(name))
     (poses,) = estimator([bgr])
     poses = poses.select(poses.by_prominence())
-    rows = index.embedding(poses, settings.pose.min_keypoints, settings.pose.keypoint_threshold)
-    return Asked(printable(name), bgr, poses, index.classify(rows, settings.index.k, settings.index.min_share))
+    limits = settings.pose.min_keypoints, settings.pose.keypoint_threshold, settings.pose.min_person_px
+    naming, rows = settings.index, index.embedding(poses, *limits)
+    verdicts = index.classify(rows, naming.k, naming.min_share, naming.min_margin, unfit(poses, *limits))
+    return Asked(printable(name), bgr, poses, verdicts)
 
 
 def _answer(asked: Asked, index: PostureIndex, settings: Settings) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import numpy as np
 from index.posture_index import PostureIndex
 from index.verdict import Verdict
 from pose.estimator import PoseEstimator
+from pose.gate import unfit
 from pose.poses import Poses
 from stream.frame import Frame
 from stream.keypoint_filter import KeypointFilter
@@ -119,12 +120,14 @@ class Recogniser:
         pose = self.settings.pose
         with self._stage("embed"):
             embed = self.index.embedding
+            limits = pose.min_keypoints, pose.keypoint_threshold, pose.min_person_px
+            reasons = [reason for poses in everybody for reason in unfit(poses, *limits)]
             rows = np.concatenate(
-                [embed(poses, pose.min_keypoints, pose.keypoint_threshold) for poses in everybody]
-                or [np.zeros((0, embed.dimension), np.float32)]
+                [embed(poses, *limits) for poses in everybody] or [np.zeros((0, embed.dimension), np.float32)]
             )
         with self._stage("search"):
-            verdicts = iter(self.index.classify(rows, self.settings.index.k, self.settings.index.min_share))
+            naming = self.settings.index
+            verdicts = iter(self.index.classify(rows, naming.k, naming.min_share, naming.min_margin, reasons))
         return [list(islice(verdicts, len(poses))) for poses in everybody]
 
     def _scene(self, frame: Frame, followed: _Followed, verdicts: list[Verdict]) -> Scene:

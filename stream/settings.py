@@ -44,16 +44,18 @@ class PoseSettings(_Section):
     iou_threshold: Share = 0.65
     keypoint_threshold: Share = 0.5
     min_keypoints: Annotated[int, Field(ge=1, le=17)] = 5
+    min_person_px: Annotated[float, Field(ge=0, le=10_000)] = 24.0
 
 
 class IndexSettings(_Section):
     """Naming postures: the database and the vote of its nearest entries."""
 
     path: str = "pose_index"
-    embedding: Literal["nose25"] = "nose25"
+    embedding: Literal["gravity59", "nose25"] = "gravity59"
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
-    k: Annotated[int, Field(ge=1, le=1000)] = 5
-    min_share: Share = 0.5
+    k: Annotated[int, Field(ge=1, le=1000)] = 32
+    min_share: Share = 0.4
+    min_margin: Share = 0.1
 
 
 class SourceSettings(_Section):

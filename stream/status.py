@@ -72,7 +72,7 @@ class Status:
 
 
 def summary(source: Source, tally: Tally) -> str:
-    """What a run did, in one or two lines."""
+    """What a run did, in one to three lines."""
     things = ("picture" if source.still else "frame") + ("" if tally.frames == 1 else "s")
     text = f"{source.name}: {tally.frames} {things}, {tally.people} people found in all"
     if tally.frames > 1:
@@ -84,4 +84,8 @@ def summary(source: Source, tally: Tally) -> str:
         ranked = sorted(tally.postures.items(), key=lambda item: -item[1])
         shares = ", ".join(f"{posture or 'unknown'} {count / tally.people:.0%}" for posture, count in ranked)
         text += f"\npostures: {shares}"
+    if tally.reasons:
+        ranked_reasons = sorted(tally.reasons.items(), key=lambda item: -item[1])
+        counted = ", ".join(f"{reason} {count / tally.people:.0%}" for reason, count in ranked_reasons)
+        text += f"\nunknown in single frames: {counted}"
     return text

@@ -190,3 +190,24 @@ def test_the_device_is_said_once(caplog: pytest.LogCaptureFixture, monkeypatch: 
         Neighbours(2, "auto")
         Neighbours(2, "auto")
     assert len(caplog.records) == 1
+
+
+def test_many_rows_are_searched_in_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nearly all true neighbours are found, with true distances, also after adding; the saved index stays flat."""
+    monkeypatch.setattr("index.backend.APPROXIMATE_ROWS", 3000)
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(5000, 8)).astype(np.float32)
+    neighbours = Neighbours(8, "cpu")
+    for part in (rows[:4000], rows[4000:]):
+        neighbours.add(part)
+        entries, distances = neighbours.search(rows[::100], 5)
+        asked = rows[::100]
+        there = rows[: len(neighbours)]
+        expected = np.sort(np.linalg.norm(there[None] - asked[:, None], axis=-1), axis=1)[:, :5]
+        assert (np.abs(distances - expected) < 1e-4).mean() > 0.95
+        np.testing.assert_allclose(np.linalg.norm(there[entries] - asked[:, None], axis=-1), distances, atol=1e-5)
+    assert type(neighbours.cpu_index).__name__ == "IndexFlatL2"
+    few = Neighbours(8, "cpu")
+    few.add(rows[:3000])
+    assert (few.search(rows[:2], 2900)[0] >= -1).all()
+    assert np.isnan(few.search(rows[:2], 2900)[1][few.search(rows[:2], 2900)[0] < 0]).all()

@@ -20,7 +20,7 @@ from index.errors import DatabaseExists, DatabaseUnwritable, FolderError, Nothin
 from index.report import Skip
 from pose.poses import Poses
 
-QUIET = {"progress": False}
+QUIET = {"progress": False, "min_person_px": 0.0}
 
 
 class Colours:

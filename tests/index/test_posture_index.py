@@ -131,10 +131,10 @@ def test_the_radius_follows_the_rows(taught: PostureIndex) -> None:
 
 
 def test_people_are_told_from_their_keypoints(taught: PostureIndex) -> None:
-    keypoints = np.random.default_rng(1).random((2, 17, 3)).astype(np.float32)
+    keypoints = np.random.default_rng(1).random((2, 17, 3)).astype(np.float32) * 50
     keypoints[0, :, 2] = 0.9
     keypoints[1, :, 2] = 0.1
-    rows = taught.embedding(Poses(keypoints, np.zeros((2, 4)), np.ones(2)))
+    rows = taught.embedding(Poses(keypoints, np.tile([0, 0, 30, 60], (2, 1)), np.ones(2)))
     told, untold = taught.classify(rows)
     assert told.entries
     assert untold.reason is Unknown.TOO_FEW_KEYPOINTS

@@ -118,7 +118,7 @@ def test_json_and_nothing_else(capfd: pytest.CaptureFixture[str]) -> None:
     facts = json.loads(capfd.readouterr().out)
     assert facts["rows"] == facts["rows_of_known_origin"] == 7
     assert facts["labels"] == {"sitting": 3, "standing": 3, "lying": 1}
-    assert facts["embedding"]["name"] == "nose25"
+    assert facts["embedding"]["name"] == "gravity59"
     assert facts["networks"] == [{"name": "colours", "weights_sha256": "ab" * 32}]
     assert sorted(facts["files"]) == ["postures.faiss", "postures.json", "postures_examples.npz", "postures_labels.pkl"]
 
@@ -177,7 +177,7 @@ def test_info_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert stance("info") == 0
     out = capsys.readouterr().out
-    for said in ("rows       6, of which 6", "nose25, 25 numbers", "colours, weights abababababab", "images_data"):
+    for said in ("rows       6, of which 6", "gravity59, 59 numbers", "colours, weights abababababab", "images_data"):
         assert said in out
     assert "sitting      3" in out
 

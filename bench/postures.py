@@ -1,0 +1,227 @@
+"""How often the right posture is named: embeddings and votes on held-out pictures, few pictures, half-seen people.
+
+python -m bench.postures [--shared ../shared] [--cache FOLDER]
+
+Keypoints come from the teacher's arrays and from the network that ships; the latter takes a quarter of an hour on two
+cores, and is kept in --cache. Nothing is tuned here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.machine import load, machine, write
+from index import PostureIndex, Verdict
+from pose.keypoints import Keypoint as K
+from stream.settings import IndexSettings
+
+RESULT: Final = Path(__file__).parent / "results" / "postures.json"
+DATA: Final = ("postures", "yoga")
+SYSTEMS: Final = ("nose25 majority", "nose25", "gravity59")
+PER_CLASS: Final = (5, 10, 20)
+DRAWS: Final = 5
+MIN_TEST_PICTURES: Final = 15
+"""Classes with fewer count in accuracy, not in macro F1."""
+LEGS: Final = [K.LEFT_HIP, K.RIGHT_HIP, K.LEFT_KNEE, K.RIGHT_KNEE, K.LEFT_ANKLE, K.RIGHT_ANKLE]
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """N people: keypoints `[N, 17, 3]` and labels `[N]`; and how many pictures gave nobody."""
+
+    keypoints: NDArray[np.float32]
+    labels: NDArray[np.str_]
+    missed: int = 0
+
+    def select(self, rows: NDArray[Any]) -> People:
+        return People(self.keypoints[rows], self.labels[rows])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shared", type=Path, default=Path(__file__).parents[2] / "shared")
+    parser.add_argument("--cache", type=Path, help="folder that keeps the network's keypoints between runs")
+    parser.add_argument("--teacher-only", action="store_true", help="leave the network that ships out")
+    parser.add_argument("--out", default=str(RESULT), metavar="FILE", help="the result as JSON; - writes none")
+    args = parser.parse_args()
+    before = load()
+    figures: dict[str, Any] = {}
+    for source in ("teacher",) if args.teacher_only else ("teacher", "shipped weights"):
+        for name in DATA:
+            if source == "teacher":
+                with np.load(args.shared / "data" / f"{name}_keypoints.npz") as arrays:
+                    paths, keypoints = arrays["path"].astype(str), arrays["keypoint"].astype(np.float32)
+            else:
+                paths, keypoints = found_by_network(args.shared / "data" / name, args.cache)
+            train, test = (people_of(paths, keypoints, split) for split in ("train", "test"))
+            figures[f"{source}, {name}"] = {system: judge(system, train, test) for system in SYSTEMS}
+            show(f"{source}, {name}", train, test, figures[f"{source}, {name}"])
+    write(args.out, {"figures": figures}, before, machine())
+    return 0
+
+
+def found_by_network(folder: Path, cache: Path | None) -> tuple[NDArray[np.str_], NDArray[np.float32]]:
+    """Path below `folder` and keypoints of the most prominent person of every picture; NaN where nobody is found."""
+    kept = None if cache is None else cache / f"ours_{folder.name}.npz"
+    if kept is not None and kept.exists():
+        with np.load(kept) as arrays:
+            return arrays["path"].astype(str), arrays["keypoint"].astype(np.float32)
+    import cv2
+
+    from pose import PoseEstimator
+
+    estimator = PoseEstimator()
+    files = sorted(file for file in folder.glob("*/*/*") if file.is_file())
+    keypoints = np.full((len(files), 17, 3), np.nan, np.float32)
+    for start in range(0, len(files), estimator.batch_size):
+        numbers = range(start, min(start + estimator.batch_size, len(files)))
+        pictures = [cv2.imread(str(files[number])) for number in numbers]
+        for number, poses in zip(numbers, estimator(pictures), strict=True):
+            if len(poses):
+                keypoints[number] = poses.keypoints[poses.by_prominence()[0]]
+    paths = np.array([file.relative_to(folder).as_posix() for file in files])
+    if kept is not None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(kept, path=paths, keypoint=keypoints)
+    return paths, keypoints
+
+
+def people_of(paths: NDArray[np.str_], keypoints: NDArray[np.float32], split: str) -> People:
+    """The people of one split; a path ends in SPLIT/CLASS/PICTURE."""
+    parts = [path.split("/") for path in paths]
+    here = np.array([part[-3] == split for part in parts])
+    found = here & np.isfinite(keypoints).all(axis=(1, 2))
+    labels = np.array([part[-2] for part in parts])
+    return People(keypoints[found], labels[found], int(here.sum() - found.sum()))
+
+
+def judge(system: str, train: People, test: People) -> dict[str, Any]:
+    """All figures of one system."""
+    verdicts = ask(system, train, test)
+    best = np.array([verdict.best or "" for verdict in verdicts])
+    named = np.array([verdict.label or "" for verdict in verdicts])
+    both = np.isin(test.labels, ("standing", "lying"))
+    crossed = both & np.isin(best, ("standing", "lying")) & (best != test.labels)
+    hidden = test.keypoints.copy()
+    hidden[:, LEGS, 2] = 0.0
+    dropped = test.keypoints.copy()
+    dropped[np.random.default_rng(0).random(dropped.shape[:2]) < 0.2, 2] = 0.0
+    figures: dict[str, Any] = {
+        "accuracy": share(best == test.labels),
+        "macro_f1": macro_f1(test.labels, best),
+        "with_unknown": {
+            "named_rightly": share(named == test.labels),
+            "named_wrongly": share((named != test.labels) & (named != "")),
+            "unknown": share(named == ""),
+        },
+        "standing_for_lying_or_back": share(crossed[both]) if both.any() else None,
+        "few_pictures": {str(count): few(system, train, test, count) for count in PER_CLASS},
+        "a_fifth_of_the_keypoints_hidden": share(guess(system, train, People(dropped, test.labels)) == test.labels),
+        "legs_hidden": share(guess(system, train, People(hidden, test.labels)) == test.labels),
+    }
+    if system != SYSTEMS[0]:
+        figures["unknown_class_auroc"] = left_out(system, train, test)
+        figures["calibration_gap"] = calibration_gap(verdicts, test.labels)
+    return figures
+
+
+def ask(system: str, train: People, test: People) -> list[Verdict]:
+    """Verdicts of an index that was taught `train`."""
+    name, _, plain = system.partition(" ")
+    index = PostureIndex(name, device="cpu")
+    index.add(index.embedding.compute(train.keypoints), list(train.labels))
+    rows = index.embedding.compute(test.keypoints)
+    if plain:
+        return [majority(entries, train.labels) for entries in index.search(rows, 5).entries]
+    naming = IndexSettings()
+    return index.classify(rows, naming.k, naming.min_share, naming.min_margin)
+
+
+def majority(entries: NDArray[np.int64], labels: NDArray[np.str_]) -> Verdict:
+    """One vote for each of the nearest five, as earlier tools did; of equals the nearer one."""
+    names, first, count = np.unique(labels[entries[entries >= 0]], return_index=True, return_counts=True)
+    if len(names) == 0:
+        return Verdict(None, 0.0, float("nan"), None, None, (), (), ())
+    best = str(names[np.lexsort((first, -count))[0]])
+    return Verdict(best, float(count.max() / count.sum()), 0.0, best, None, (), (), ())
+
+
+def guess(system: str, train: People, test: People) -> NDArray[np.str_]:
+    return np.array([verdict.best or "" for verdict in ask(system, train, test)])
+
+
+def few(system: str, train: People, test: People, count: int) -> dict[str, float]:
+    """Accuracy when taught with `count` pictures per class: mean, lowest and highest of five draws."""
+    accuracies = []
+    for draw in range(DRAWS):
+        random = np.random.default_rng(draw)
+        rows = np.concatenate(
+            [random.permutation(np.flatnonzero(train.labels == label))[:count] for label in np.unique(train.labels)]
+        )
+        accuracies.append(share(guess(system, train.select(rows), test) == test.labels))
+    return {"mean": round(float(np.mean(accuracies)), 4), "min": min(accuracies), "max": max(accuracies)}
+
+
+def left_out(system: str, train: People, test: People) -> dict[str, float]:
+    """How well `certainty` parts test pictures of a class that was not taught from those of all others: AUROC."""
+    areas = {}
+    for label in np.unique(train.labels):
+        verdicts = ask(system, train.select(train.labels != label), test)
+        certainty = np.array([verdict.certainty for verdict in verdicts])
+        areas[str(label)] = round(auroc(certainty[test.labels != label], certainty[test.labels == label]), 4)
+    return {"mean": round(float(np.mean(list(areas.values()))), 4), **areas}
+
+
+def auroc(higher: NDArray[np.float64], lower: NDArray[np.float64]) -> float:
+    """Probability that one of `higher` is above one of `lower`."""
+    return float((np.sign(higher[:, None] - lower[None]) + 1).mean() / 2)
+
+
+def calibration_gap(verdicts: list[Verdict], labels: NDArray[np.str_]) -> float:
+    """Mean gap between a verdict's probability and how often it is right, over ten equal steps of probability."""
+    probability = np.array([verdict.share for verdict in verdicts])
+    right = np.array([verdict.best for verdict in verdicts]) == labels
+    step = np.minimum((probability * 10).astype(int), 9)
+    gap = sum(
+        (step == s).mean() * abs(probability[step == s].mean() - right[step == s].mean()) for s in np.unique(step)
+    )
+    return round(float(gap), 4)
+
+
+def macro_f1(labels: NDArray[np.str_], given: NDArray[np.str_]) -> float:
+    scores = []
+    for label in np.unique(labels):
+        if (labels == label).sum() >= MIN_TEST_PICTURES:
+            right = ((labels == label) & (given == label)).sum()
+            scores.append(2 * right / max(1, (labels == label).sum() + (given == label).sum()))
+    return round(float(np.mean(scores)), 4)
+
+
+def share(right: NDArray[np.bool_]) -> float:
+    return round(float(right.mean()), 4)
+
+
+def show(title: str, train: People, test: People, figures: dict[str, Any]) -> None:
+    print(f"{title}: taught {len(train.labels)} people, asked {len(test.labels)}, {test.missed} not found")
+    line: Callable[..., None] = lambda *cells: print("  " + "".join(str(cell).ljust(17) for cell in cells))  # noqa: E731
+    line("", *figures)
+    for name in ("accuracy", "macro_f1", "standing_for_lying_or_back", "legs_hidden", "calibration_gap"):
+        line(name[:16], *(system.get(name, "") for system in figures.values()))
+    for count in PER_CLASS:
+        line(f"{count} per class", *(system["few_pictures"][str(count)]["mean"] for system in figures.values()))
+    line("dropped fifth", *(system["a_fifth_of_the_keypoints_hidden"] for system in figures.values()))
+    line("AUROC", *(system.get("unknown_class_auroc", {}).get("mean", "") for system in figures.values()))
+    line("unknown", *(system["with_unknown"]["unknown"] for system in figures.values()))
+    line("named wrongly", *(system["with_unknown"]["named_wrongly"] for system in figures.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,208 @@
+"""`gravity59`: an embedding that sees which way is up, and that can be compared on the part of a person that is seen.
+
+Its numbers are the places of the joints and the directions of the limbs in the upright picture, in units of the
+person's size, so that lying and standing lie far apart. What a keypoint's score says is hidden becomes zero, and the
+last 13 numbers say how well every joint is seen. Chosen on held-back parts of the training pictures of everyday and of
+yoga postures; angles and heights beside these numbers made nothing better, a learned linear map made it worse.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose.keypoints import Keypoint as K
+
+__all__ = ["DIMENSION", "VERSION", "gravity59", "mirrored", "seen"]
+
+DIMENSION: Final = 59
+VERSION: Final = 1
+
+HIDDEN_SCORE: Final = 0.2
+"""A keypoint of this score or less counts as not seen, …"""
+SEEN_SCORE: Final = 0.5
+"""… from this score on it counts fully; in between in part."""
+SIZE_SHARE: Final = 0.6
+"""The size is the 60th percentile of what the limbs say it is: limbs only ever look too short, but a keypoint that is
+far off makes two of them too long."""
+SEEN_WEIGHT: Final = 2.0
+EPSILON: Final = 1e-6
+
+# The 13 points: the head, then left and right shoulder, elbow, wrist, hip, knee and ankle.
+_POINTS: Final = 13
+_LEFT, _RIGHT = list(range(1, _POINTS, 2)), list(range(2, _POINTS, 2))
+_SHOULDERS: Final = (1, 2)
+_HIPS: Final = (7, 8)
+# Limbs between points, after those from the hips to the shoulders and from the shoulders to the head.
+_LIMBS: Final = np.array([(1, 3), (2, 4), (3, 5), (4, 6), (7, 9), (8, 10), (9, 11), (10, 12)])
+# Length over the length of the torso, seen in full.
+_TORSO: Final = np.array([(1, 7), (2, 8)])
+_LENGTHS: Final = np.array([0.62, 0.62, 0.52, 0.52, 0.85, 0.85, 0.85, 0.85])
+_SHOULDER_WIDTH: Final = 0.75
+_NECK: Final = 0.5
+
+# Mean y, spread of x, spread of y of each pair of points and limbs, over the training pictures and their mirror images,
+# so that every number weighs alike and zero means "as on average". Mean x of the left one; the right one has the other
+# sign.
+_POINT_STATISTICS: Final = (
+    (0.00, -0.26, 0.21, 0.26),  # head
+    (0.18, 0.00, 0.22, 0.10),  # shoulders
+    (0.28, 0.28, 0.42, 0.46),  # elbows
+    (0.27, 0.37, 0.60, 0.77),  # wrists
+    (0.12, 0.75, 0.53, 0.65),  # hips
+    (0.20, 1.26, 0.91, 0.74),  # knees
+    (0.19, 1.81, 1.25, 0.89),  # ankles
+)
+_LIMB_STATISTICS: Final = (
+    (0.00, -0.76, 0.51, 0.64),  # hips to shoulders
+    (0.00, -0.27, 0.21, 0.25),  # shoulders to head
+    (0.10, 0.28, 0.27, 0.43),  # upper arms
+    (-0.01, 0.09, 0.31, 0.37),  # forearms
+    (0.08, 0.51, 0.49, 0.36),  # thighs
+    (-0.01, 0.57, 0.46, 0.35),  # shins
+)
+
+
+def _table(statistics: tuple[tuple[float, float, float, float], ...], single: int) -> tuple[NDArray[np.float64], ...]:
+    """Mean and spread, each `[n, 2]`: the first `single` lines stand for one thing, the others for left and right."""
+    mean, spread = [], []
+    for number, (x, y, spread_x, spread_y) in enumerate(statistics):
+        for side in (1, -1)[: 1 if number < single else 2]:
+            mean.append((side * x, y))
+            spread.append((spread_x, spread_y))
+    return np.array(mean), np.array(spread)
+
+
+_POINT_MEAN, _POINT_SPREAD = _table(_POINT_STATISTICS, 1)  # [13, 2]
+_LIMB_MEAN, _LIMB_SPREAD = _table(_LIMB_STATISTICS, 2)  # [10, 2]
+
+
+def _mirror_order() -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Where each number of the mirror image comes from, and its sign, each `[59]`."""
+    swapped = np.arange(_POINTS)
+    swapped[_LEFT], swapped[_RIGHT] = _RIGHT, _LEFT
+    limbs = np.array([0, 1, 3, 2, 5, 4, 7, 6, 9, 8])
+    pairs = np.concatenate((swapped, limbs + _POINTS))  # [23]
+    order = np.concatenate(((pairs[:, None] * 2 + [0, 1]).ravel(), swapped + 2 * len(pairs)))
+    sign = np.concatenate((np.tile([-1.0, 1.0], len(pairs)), np.ones(_POINTS)))
+    return order, sign.astype(np.float32)
+
+
+_MIRROR_FROM, _MIRROR_SIGN = _mirror_order()
+
+
+def gravity59(keypoints: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Joints and limbs in the upright picture: 59 numbers per person, each about −3…3.
+
+    In this order: x, y from the middle of the shoulders to the head, the shoulders, elbows, wrists, hips, knees and
+    ankles (left before right), 26 numbers; x, y from the middle of the hips to that of the shoulders, from there to the
+    head, and along the upper arms, forearms, thighs and shins, 20 numbers; how well each of the 13 points is seen, 0–2.
+    The first 46 are in units of the person's size, less their mean over many postures, over their spread there, times
+    how well the points that take part are seen. The head is the mean of nose, eyes and ears, weighted by score squared.
+
+    The numbers do not change when the person is moved or scaled. Turning changes them: gravity matters. A keypoint that
+    is not seen takes no part, wherever it is said to be.
+
+    Args:
+        keypoints: `[N, 17, 3]`: x, y in any one unit with y down, score in 0–1.
+
+    Returns:
+        float32 `[N, 59]`; NaN where neither shoulder or no limb is seen, as then there is no place or size to start
+        from.
+    """
+    keypoints = np.asarray(keypoints, np.float64)
+    visible = ((keypoints[..., 2] - HIDDEN_SCORE) / (SEEN_SCORE - HIDDEN_SCORE)).clip(0.0, 1.0)  # [N, 17]
+    visible = np.where(np.isfinite(keypoints[..., :2]).all(-1), np.nan_to_num(visible), 0.0)
+    xy = np.where(visible[..., None] > 0, keypoints[..., :2], 0.0)
+    weight = np.where(visible > 0, keypoints[..., 2], 0.0)[:, : K.LEFT_SHOULDER, None] ** 2  # [N, 5, 1]
+    head = (xy[:, : K.LEFT_SHOULDER] * weight).sum(1, keepdims=True) / np.maximum(weight.sum(1, keepdims=True), EPSILON)
+    points = np.concatenate((head, xy[:, K.LEFT_SHOULDER :]), axis=1)  # [N, 13, 2]
+    certain = np.concatenate(
+        (visible[:, : K.LEFT_SHOULDER].max(1, keepdims=True), visible[:, K.LEFT_SHOULDER :]), axis=1
+    )  # [N, 13]
+
+    shoulders, from_shoulders = _middle(points, certain, _SHOULDERS)  # [N, 2], [N]
+    hips, from_hips = _middle(points, certain, _HIPS)
+    limbs = points[:, _LIMBS[:, 1]] - points[:, _LIMBS[:, 0]]  # [N, 8, 2]
+    limbs_seen = np.minimum(certain[:, _LIMBS[:, 0]], certain[:, _LIMBS[:, 1]])  # [N, 8]
+    neck, neck_seen = points[:, 0] - shoulders, np.minimum(certain[:, 0], from_shoulders)
+
+    torso = np.linalg.norm(points[:, _TORSO[:, 1]] - points[:, _TORSO[:, 0]], axis=-1)
+    width = np.linalg.norm(points[:, _SHOULDERS[1]] - points[:, _SHOULDERS[0]], axis=-1)
+    size = _weighted_percentile(
+        np.column_stack(
+            (
+                torso,
+                np.linalg.norm(limbs, axis=-1) / _LENGTHS,
+                width / _SHOULDER_WIDTH,
+                np.linalg.norm(neck, axis=-1) / _NECK,
+            )
+        ),
+        np.column_stack(
+            (
+                np.minimum(certain[:, _TORSO[:, 0]], certain[:, _TORSO[:, 1]]),
+                limbs_seen,
+                certain[:, list(_SHOULDERS)].min(1),
+                neck_seen,
+            )
+        ),
+    )[:, None, None]
+
+    places = ((points - shoulders[:, None]) / size - _POINT_MEAN) / _POINT_SPREAD
+    places *= np.minimum(certain, from_shoulders[:, None])[..., None]
+    directions = (
+        np.concatenate(((shoulders - hips)[:, None], neck[:, None], limbs), 1) / size - _LIMB_MEAN
+    ) / _LIMB_SPREAD
+    seen_in_full = np.column_stack((np.minimum(from_shoulders, from_hips), neck_seen, limbs_seen))
+    directions *= seen_in_full[..., None]
+    people = len(keypoints)
+    rows = np.concatenate((places.reshape(people, 26), directions.reshape(people, 20), SEEN_WEIGHT * certain), axis=1)
+    return np.where(np.isfinite(rows).all(axis=1, keepdims=True) & (from_shoulders[:, None] > 0), rows, np.nan).astype(
+        np.float32
+    )
+
+
+def mirrored(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The rows `[N, 59]` of the mirror images of these people."""
+    return rows[:, _MIRROR_FROM] * _MIRROR_SIGN
+
+
+def seen(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How well what each number is made of is seen, 0–1: float32 `[N, 59]`, worked out from the rows themselves."""
+    certain = rows[:, -_POINTS:] / SEEN_WEIGHT  # [N, 13]
+    from_shoulders, from_hips = certain[:, list(_SHOULDERS)].max(1), certain[:, list(_HIPS)].max(1)
+    of_limbs = np.column_stack(
+        (
+            np.minimum(from_shoulders, from_hips),
+            np.minimum(certain[:, 0], from_shoulders),
+            np.minimum(certain[:, _LIMBS[:, 0]], certain[:, _LIMBS[:, 1]]),
+        )
+    )
+    of_points = np.minimum(certain, from_shoulders[:, None])
+    return np.concatenate(
+        (np.repeat(of_points, 2, axis=1), np.repeat(of_limbs, 2, axis=1), np.ones_like(certain)), axis=1
+    ).astype(np.float32)
+
+
+def _middle(
+    points: NDArray[np.float64], certain: NDArray[np.float64], pair: tuple[int, int]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The middle of a left and a right point `[N, 2]`, and how well the better one of them is seen `[N]`.
+
+    Where one of the two is hidden, the other stands for both: seen from the side they are one place.
+    """
+    weight = certain[:, list(pair)]  # [N, 2]
+    middle = (points[:, list(pair)] * weight[..., None]).sum(1) / np.maximum(weight.sum(1), EPSILON)[:, None]
+    return middle, weight.max(1)
+
+
+def _weighted_percentile(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The `SIZE_SHARE` percentile of every row, `[N]`; NaN where nothing has weight or all lengths are zero."""
+    order = np.argsort(values, axis=1)
+    values = np.take_along_axis(values, order, axis=1)
+    reached = np.take_along_axis(weights, order, axis=1).cumsum(axis=1)
+    place = (reached >= SIZE_SHARE * reached[:, -1:]).argmax(axis=1)
+    found = values[np.arange(len(values)), place]
+    return np.where((reached[:, -1] > 0) & (found > EPSILON), found, np.nan)

@@ -1,0 +1,84 @@
+"""The nearest rows against a plain reading of what a person's distance to a row is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import index.nearest as module
+from index.backend import Neighbours
+from index.nearest import nearest
+from pose.embedding import get_embedding
+from pose.gravity import mirrored, seen
+from tests.worlds import person
+
+EMBEDDING = get_embedding("gravity59")
+
+
+def people(count: int, seed: int, hidden: float = 0.0) -> np.ndarray:
+    """Upright people, shaken; a share of their keypoints hidden or half seen."""
+    random = np.random.default_rng(seed)
+    bodies = np.stack([person(0, 0)] * count)
+    bodies[..., :2] += random.normal(0, 40, (count, 17, 2))
+    bodies[..., 2] = np.where(random.random((count, 17)) < hidden, random.choice([0.0, 0.3], (count, 17)), 0.9)
+    bodies[:, 5, 2] = 0.9
+    return EMBEDDING.compute(bodies)
+
+
+def plain(query: np.ndarray, row: np.ndarray) -> float:
+    weight = seen(query[None])[0].astype(np.float64)
+    scale = len(query) / (weight**2).sum()
+    each = [(weight * (side - query)) ** 2 for side in (row, mirrored(row[None])[0])]
+    return float(np.sqrt(scale * min(part.sum() for part in each)))
+
+
+@pytest.mark.parametrize("exact_rows", [10_000, 0], ids=["all rows", "a short list"])
+@pytest.mark.parametrize("hidden", [0.0, 0.3])
+def test_a_plain_reading_agrees(exact_rows: int, hidden: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "EXACT_ROWS", exact_rows)
+    rows, queries = people(300, 0, hidden), people(8, 1, hidden)
+    neighbours = Neighbours(EMBEDDING.dimension, "cpu")
+    neighbours.add(rows)
+    # With a short list everything fits into it: 4 × 75 candidates.
+    matches = nearest(neighbours, EMBEDDING, queries, 75)
+    expected = np.array([[plain(query, row) for row in rows] for query in queries])
+    np.testing.assert_allclose(matches.distances, np.sort(expected, axis=1)[:, :75], rtol=1e-4)
+    found = np.take_along_axis(expected, matches.entries, axis=1)
+    np.testing.assert_allclose(found, matches.distances, rtol=1e-4)
+    assert all(len(set(entries)) == 75 for entries in matches.entries.tolist())
+
+
+def test_rows_find_themselves_and_their_mirror_images() -> None:
+    rows = people(50, 0, 0.3)
+    neighbours = Neighbours(EMBEDDING.dimension, "cpu")
+    neighbours.add(rows)
+    for asked in (rows, mirrored(rows)):
+        matches = nearest(neighbours, EMBEDDING, asked, 1)
+        np.testing.assert_allclose(matches.distances, 0, atol=1e-5)
+    apart = nearest(neighbours, EMBEDDING, mirrored(rows), 1, mirror=False)
+    assert np.median(apart.distances) > 1
+
+
+def test_the_distances_among_neighbours_are_those_of_the_sides_compared() -> None:
+    rows, (query,) = people(6, 0), people(1, 1)
+    neighbours = Neighbours(EMBEDDING.dimension, "cpu")
+    neighbours.add(rows)
+    matches = nearest(neighbours, EMBEDDING, query[None], 8)
+    assert matches.mutual is not None
+    sides = []
+    for entry in matches.entries[0, :6]:
+        both = rows[entry], mirrored(rows[entry][None])[0]
+        sides.append(min(both, key=lambda side: float(((side - query) ** 2).sum())))
+    expected = ((np.array(sides)[:, None] - sides) ** 2).sum(-1)
+    np.testing.assert_allclose(matches.mutual[0, :6, :6], expected, rtol=1e-3, atol=1e-3)
+    assert np.isnan(matches.mutual[0, 6:]).all()
+    assert matches.entries[0, 6:].tolist() == [-1, -1]
+
+
+def test_nobody_and_nothing() -> None:
+    neighbours = Neighbours(EMBEDDING.dimension, "cpu")
+    assert nearest(neighbours, EMBEDDING, people(2, 0), 3).entries.tolist() == [[-1] * 3] * 2
+    neighbours.add(people(5, 0))
+    nan = np.full((1, EMBEDDING.dimension), np.nan, np.float32)
+    assert nearest(neighbours, EMBEDDING, nan, 3).entries.tolist() == [[-1] * 3]
+    assert len(nearest(neighbours, EMBEDDING, nan[:0], 3)) == 0
