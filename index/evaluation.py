@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +12,6 @@ from index.examples import Examples
 from index.metrics import MIN_SUPPORT, Calibration, ClassScores, accuracy, calibrate, class_scores, confuse
 
 __all__ = ["Evaluation", "LeftOut", "Missed"]
-
-OTHER: Final = "other"
-"""The class of people who are in none of the postures: unknown is the right answer for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +47,9 @@ class Evaluation:
     Attributes:
         method: in words.
         embedding: name of the database's embedding.
-        classes: C labels, sorted; `OTHER` is none of them.
+        classes: C labels, sorted; `OTHER_LABEL` is none of them.
         rows: rows of the database for each of them, int64 `[C]`.
-        truth: int64 `[N]`: what the people are; −1 for people of `OTHER`.
+        truth: int64 `[N]`: what the people are; −1 for people of `OTHER_LABEL`.
         named: int64 `[N]`: the label they were given.
         best: int64 `[N]`: the likeliest label, also when it was not enough; −1 without neighbours.
         rivals: int64 `[N]`: the second likeliest label; −1 if no neighbour has another.
@@ -91,7 +87,7 @@ class Evaluation:
 
     @property
     def accuracy(self) -> float:
-        """Part of all people whose answer is right. Unknown is wrong, except for people of `OTHER`."""
+        """Part of all people whose answer is right. Unknown is wrong, except for people of `OTHER_LABEL`."""
         return accuracy(self.truth, self.named)
 
     @property
@@ -112,7 +108,7 @@ class Evaluation:
 
     @property
     def confusion(self) -> NDArray[np.int64]:
-        """int64 `[C + 1, C + 1]`: row is the truth, column the answer; last row `OTHER`, last column unknown."""
+        """int64 `[C + 1, C + 1]`: row is the truth, column the answer; last row `OTHER_LABEL`, last column unknown."""
         return confuse(self.truth, self.named, len(self.classes))
 
     @property

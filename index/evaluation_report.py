@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from index.evaluation import OTHER, Evaluation
+from index.evaluation import Evaluation
 from index.metrics import MIN_SUPPORT
 from index.next_steps import next_steps
 from index.pictures import printable
+from index.verdict import OTHER_LABEL
 
 __all__ = ["as_json"]
 
@@ -46,7 +47,7 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
         "macro_f1": _number(scores.macro_f1),
         "classes": classes,
         "confusion": {
-            "truth": [*evaluation.classes, OTHER],
+            "truth": [*evaluation.classes, OTHER_LABEL],
             "answer": [*evaluation.classes, "unknown"],
             "counts": evaluation.confusion.tolist(),
         },

@@ -7,11 +7,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from index.evaluation import OTHER, Evaluation
+from index.evaluation import Evaluation
 from index.metrics import MIN_SUPPORT
 from index.pictures import printable
 from index.report import Skip
-from index.verdict import Unknown
+from index.verdict import OTHER_LABEL, Unknown
 from index.viewpoint import VIEWS, torso_tilts, viewpoints
 
 __all__ = ["MIN_PICTURES", "next_steps"]
@@ -43,6 +43,12 @@ _CURES: Final[dict[str, str]] = {
     "(pose.network)",
     Unknown.TOO_FEW_KEYPOINTS: "too little of the person is seen: use pictures that show more of the body, or lower "
     "pose.min_keypoints",
+    Unknown.TOO_SMALL: "they are too small in the picture: use pictures that show the person larger, or lower "
+    "pose.min_person_px",
+    Unknown.COLLAPSED: "the network places their joints on one heap: use clearer pictures, or a larger network "
+    "(pose.network)",
+    Unknown.TOO_CLOSE: "they lie between two postures{with_whom}: add pictures of {label}{like}, or lower "
+    "index.min_margin",
     Unknown.TOO_FAR: "nothing in the database is like them: add pictures of {label}{like}",
     Unknown.NO_MAJORITY: "their neighbours disagree{with_whom}: add pictures of {label}{like}",
 }
@@ -104,7 +110,9 @@ def _strangers(evaluation: Evaluation) -> list[tuple[int, str]]:
         count = int(wrong.sum())
         if count >= MIN_PEOPLE and count >= MIN_TAKEN * strangers.sum():
             said = f"people who are in none of the postures are called {_name(name)} in {_part(wrong, strangers)}"
-            steps.append((count, f"{said}: teach the class {OTHER} pictures like them{_like(evaluation, wrong)}."))
+            steps.append(
+                (count, f"{said}: teach the class {OTHER_LABEL} pictures like them{_like(evaluation, wrong)}.")
+            )
     return steps
 
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from index.evaluation import OTHER
 from index.examples import Examples
 from index.posture_index import PostureIndex
-from index.verdict import Matches, Verdict
+from index.verdict import OTHER_LABEL, Matches, Verdict
 
 __all__ = ["Trial", "part_of"]
 
@@ -46,11 +45,11 @@ class Trial:
         return self if count <= most else self.select(np.linspace(0, count - 1, most).astype(np.int64))
 
     def without(self, label: str) -> tuple[Trial, Trial]:
-        """The people of a class, and the others but those of `OTHER`, both before the database without that class."""
+        """The people of a class, and the others but those of `OTHER_LABEL`, both before the database without that class."""
         kept = np.array([known != label for known in self.index.labels], bool)
         part = part_of(self.index, kept)
         strangers = self.select(np.array([name == label for name in self.labels], bool))
-        others = self.select(np.array([name not in (label, OTHER) for name in self.labels], bool))
+        others = self.select(np.array([name not in (label, OTHER_LABEL) for name in self.labels], bool))
         own = None if others.own is None else (np.cumsum(kept) - 1)[others.own]
         return (
             Trial(part, strangers.vectors, strangers.labels, strangers.examples),
@@ -65,13 +64,13 @@ class Trial:
 
     @property
     def untaught(self) -> NDArray[np.bool_]:
-        """Who is of a class of which there is no row they may see, bool `[N]`; nobody of `OTHER`."""
+        """Who is of a class of which there is no row they may see, bool `[N]`; nobody of `OTHER_LABEL`."""
         rows = self.index.counts
         left = np.array([rows.get(label, 0) for label in self.labels], np.int64)
         if self.own is not None:  # all people of one picture are of one class, so all that is hidden is of it
             pictures = _picture_codes(self.index.examples)
             left -= np.bincount(pictures)[pictures[self.own]]
-        return np.asarray((left <= 0) & np.array([label != OTHER for label in self.labels], bool))
+        return np.asarray((left <= 0) & np.array([label != OTHER_LABEL for label in self.labels], bool))
 
     def _matches_without_own(self, own: NDArray[np.int64], k: int) -> Matches:
         pictures = _picture_codes(self.index.examples)
@@ -81,7 +80,10 @@ class Trial:
         # What stays comes first, still nearest first; of k + most_hidden at least k stay, counting the missing ones.
         order = np.argsort(hidden, axis=1, kind="stable")[:, :k]
         entries = np.take_along_axis(found.entries, order, axis=1)
-        return Matches(entries, np.take_along_axis(found.distances, order, axis=1))
+        mutual = found.mutual
+        if mutual is not None:
+            mutual = np.take_along_axis(np.take_along_axis(mutual, order[:, :, None], 1), order[:, None, :], 2)
+        return Matches(entries, np.take_along_axis(found.distances, order, axis=1), mutual)
 
 
 def part_of(index: PostureIndex, rows: NDArray[np.bool_]) -> PostureIndex:

@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from index.evaluation import OTHER, Evaluation
+from index.evaluation import Evaluation
 from index.metrics import Calibration
 from index.pictures import printable
+from index.verdict import OTHER_LABEL
 
 __all__ = ["draw_confusion", "draw_reliability"]
 
@@ -42,7 +43,7 @@ def draw_confusion(evaluation: Evaluation) -> Picture:
     counts = evaluation.confusion
     rows = np.flatnonzero(counts.sum(axis=1))
     columns = np.union1d(rows[rows < len(names)], np.flatnonzero(counts.sum(axis=0))).astype(np.int64)
-    row_names, column_names = [*names, OTHER], [*names, "unknown"]
+    row_names, column_names = [*names, OTHER_LABEL], [*names, "unknown"]
     left = MARGIN + max((_width(row_names[row], SIZE) for row in rows), default=0) + MARGIN
     top = MARGIN + 2 * SIZE + max((_width(column_names[column], SIZE) for column in columns), default=0) + MARGIN
     title = f"{evaluation.method}: accuracy {evaluation.accuracy:.3f}, macro F1 {evaluation.scores.macro_f1:.3f}"

@@ -42,4 +42,16 @@ def explain(verdict: Verdict, keypoints: NDArray[np.float32], index: PostureInde
         if verdict.share < settings.index.min_share:
             return f"the vote is {', '.join(shares)}; index.min_share asks for {settings.index.min_share:.0%}"
         return f"the vote is {', '.join(shares)}: nobody is ahead"
+    if verdict.reason is Unknown.TOO_CLOSE:
+        (first, share), (second, rival) = verdict.probabilities[:2]
+        return (
+            f"{printable(first)} {share:.0%} is {share - rival:.0%} ahead of {printable(second)}; index.min_margin asks "
+            f"for {settings.index.min_margin:.0%}"
+        )
+    if verdict.reason is Unknown.TOO_SMALL:
+        return f"the box is less than pose.min_person_px ({settings.pose.min_person_px:g}) pixels long"
+    if verdict.reason is Unknown.COLLAPSED:
+        return "the keypoints that are seen lie on one heap in the box"
+    if verdict.reason is Unknown.OTHER:
+        return f"it is most like the examples of {verdict.best!r}, {verdict.share:.0%}: none of the postures"
     return str(verdict.reason)

@@ -147,7 +147,7 @@ def test_a_class_left_out_is_a_database_without_it(crowd: PostureIndex) -> None:
         rest = database(crowd.vectors[kept], [label for label in crowd.labels if label != one.label])
         verdicts = rest.classify(people.vectors)
         strange = np.array([name == one.label for name in names])
-        doubt = np.array([verdict.distance / verdict.share for verdict in verdicts])
+        doubt = np.array([-verdict.certainty for verdict in verdicts])
         assert one.auroc == pytest.approx(auroc(doubt, strange))
         assert one.people == 12
         refused = [verdict.label is None for verdict, out in zip(verdicts, strange, strict=True) if out]

@@ -43,7 +43,7 @@ def test_a_database_is_built_from_them(tmp_path: Path) -> None:
     for name in ("standing/a.png", "standing/b.png", "sitting/c.png"):
         (tmp_path / "pictures" / name).parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(tmp_path / "pictures" / name), np.full((40, 30, 3), len(name) + ord(name[-5]), np.uint8))
-    people = np.stack([person(10, 10, 20), person(12, 10, 24)])
+    people = np.stack([person(10, 10, 60), person(12, 10, 64)])
     given = GivenKeypoints(write(tmp_path / "k.npz", ["standing/a.png", "sitting/c.png"], people))
     index, report = build_index(tmp_path / "pictures", given, prefix=tmp_path / "db", progress=False)
     assert index.labels == ("sitting", "standing")
