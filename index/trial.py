@@ -45,7 +45,7 @@ class Trial:
         return self if count <= most else self.select(np.linspace(0, count - 1, most).astype(np.int64))
 
     def without(self, label: str) -> tuple[Trial, Trial]:
-        """The people of a class, and the others but those of `OTHER_LABEL`, both before the database without that class."""
+        """The people of a class, and the others but `OTHER_LABEL`, both before the database without that class."""
         kept = np.array([known != label for known in self.index.labels], bool)
         part = part_of(self.index, kept)
         strangers = self.select(np.array([name == label for name in self.labels], bool))

@@ -45,8 +45,8 @@ def explain(verdict: Verdict, keypoints: NDArray[np.float32], index: PostureInde
     if verdict.reason is Unknown.TOO_CLOSE:
         (first, share), (second, rival) = verdict.probabilities[:2]
         return (
-            f"{printable(first)} {share:.0%} is {share - rival:.0%} ahead of {printable(second)}; index.min_margin asks "
-            f"for {settings.index.min_margin:.0%}"
+            f"{printable(first)} {share:.0%} is {share - rival:.0%} ahead of {printable(second)}; "
+            f"index.min_margin asks for {settings.index.min_margin:.0%}"
         )
     if verdict.reason is Unknown.TOO_SMALL:
         return f"the box is less than pose.min_person_px ({settings.pose.min_person_px:g}) pixels long"
