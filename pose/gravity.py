@@ -186,7 +186,12 @@ def seen(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     )
     of_points = np.minimum(certain, from_shoulders[:, None])
     return np.concatenate(
-        (np.repeat(of_points, 2, axis=1), np.repeat(of_limbs, 2, axis=1), HIDDEN_COUNTS + (1.0 - HIDDEN_COUNTS) * certain), axis=1
+        (
+            np.repeat(of_points, 2, axis=1),
+            np.repeat(of_limbs, 2, axis=1),
+            HIDDEN_COUNTS + (1.0 - HIDDEN_COUNTS) * certain,
+        ),
+        axis=1,
     ).astype(np.float32)
 
 
