@@ -28,6 +28,10 @@ SIZE_SHARE: Final = 0.6
 """The size is the 60th percentile of what the limbs say it is: limbs only ever look too short, but a keypoint that is
 far off makes two of them too long."""
 SEEN_WEIGHT: Final = 2.0
+HIDDEN_COUNTS: Final = 0.2
+"""How much it counts that a point is hidden. At 1 a person behind a desk is like whoever else has hidden legs: with the
+legs of held-back people hidden, 0.34 of them get the right label, instead of 0.73. At 0 it says nothing, which costs
+0.5 % of the people who are seen."""
 EPSILON: Final = 1e-6
 
 # The 13 points: the head, then left and right shoulder, elbow, wrist, hip, knee and ankle.
@@ -170,7 +174,7 @@ def mirrored(rows: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def seen(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How well what each number is made of is seen, 0–1: float32 `[N, 59]`, worked out from the rows themselves."""
+    """How much each number counts, 0–1: how well what it is made of is seen. float32 `[N, 59]`, from the rows alone."""
     certain = rows[:, -_POINTS:] / SEEN_WEIGHT  # [N, 13]
     from_shoulders, from_hips = certain[:, list(_SHOULDERS)].max(1), certain[:, list(_HIPS)].max(1)
     of_limbs = np.column_stack(
@@ -182,7 +186,12 @@ def seen(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     )
     of_points = np.minimum(certain, from_shoulders[:, None])
     return np.concatenate(
-        (np.repeat(of_points, 2, axis=1), np.repeat(of_limbs, 2, axis=1), np.ones_like(certain)), axis=1
+        (
+            np.repeat(of_points, 2, axis=1),
+            np.repeat(of_limbs, 2, axis=1),
+            HIDDEN_COUNTS + (1.0 - HIDDEN_COUNTS) * certain,
+        ),
+        axis=1,
     ).astype(np.float32)
 
 

@@ -6,13 +6,17 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from index import Matches, Outcome, PostureIndex, Unknown
+from index.errors import DatabaseMismatch
+from pose.gate import Unfit
 from pose.poses import Poses
+from tests.worlds import person
 
 
 @pytest.fixture
@@ -185,3 +189,46 @@ def test_importing_is_light() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_other_is_a_label_that_names_nothing(taught: PostureIndex, clusters) -> None:
+    rows = clusters[0]
+    taught.add(rows[:10] + np.float32(0.9), ["other"] * 10)
+    (verdict,) = taught.classify(rows[:1] + np.float32(0.9))
+    assert (verdict.label, verdict.best, verdict.reason) == (None, "other", Unknown.OTHER)
+    assert taught.classify(rows[:1])[0].label == "standing"
+
+
+def test_why_somebody_could_not_be_embedded_is_said(taught: PostureIndex, clusters) -> None:
+    rows = np.concatenate((clusters[0][:1], np.full((2, 25), np.nan, np.float32)))
+    verdicts = taught.classify(rows, unfit=[None, Unfit.TOO_SMALL, None])
+    assert [verdict.reason for verdict in verdicts] == [None, "too small", "too few keypoints"]
+    assert {str(reason) for reason in Unfit} <= {str(reason) for reason in Unknown}
+
+
+def test_reembedding_needs_no_pictures(pictures_of) -> None:
+    index = PostureIndex("nose25", device="cpu")
+    examples = pictures_of(["a", "b", "c"])
+    people = np.stack([person(100, 100), person(200, 50, height=90), person(10, 10, height=300)])
+    examples = replace(examples, keypoints=people)
+    index.add(index.embedding.compute(people), ["x", "y", "x"], examples)
+    index.note_source("folder")
+    moved = index.reembedded("gravity59")
+    np.testing.assert_array_equal(moved.vectors, moved.embedding.compute(people))
+    assert (moved.labels, moved.built_from, moved.examples.pictures) == (
+        index.labels, index.built_from, index.examples.pictures
+    )  # fmt: skip
+    assert moved.add(moved.vectors[:1], ["x"], examples.select([0])).count == 0  # pictures are still known
+    assert index.embedding.name == "nose25"
+    index.add(index.vectors[:1], ["x"])
+    with pytest.raises(DatabaseMismatch, match=r"keypoints of 1 of 4 rows are unknown.*Nothing was changed"):
+        index.reembedded("gravity59")
+
+
+def test_reembedding_refuses_rows_that_do_not_show_enough(pictures_of) -> None:
+    index = PostureIndex("nose25", device="cpu")
+    headless = person(100, 100)
+    headless[[5, 6], 2] = 0.0
+    index.add(index.embedding.compute(headless[None]), ["x"], replace(pictures_of(["a"]), keypoints=headless[None]))
+    with pytest.raises(DatabaseMismatch, match=r"1 of 1 rows do not show enough for gravity59, such as .*a\.jpg"):
+        index.reembedded("gravity59")

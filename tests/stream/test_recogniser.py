@@ -10,8 +10,10 @@ import pytest
 from index import PostureIndex
 from pose import Poses, get_embedding
 from stream.frame import Frame
+from stream.pipeline import Tally
 from stream.recogniser import Recogniser
 from stream.settings import Settings
+from stream.status import summary
 from tests.worlds import person, poses
 
 BLANK = np.zeros((480, 640, 3), np.uint8)
@@ -135,3 +137,20 @@ def test_time_never_turns_back(index):
     for n, seconds in enumerate(times):
         (scene,) = recogniser([Frame(BLANK, "clip", n, 0, seconds, float(n))])
     assert [(p.track, p.posture) for p in scene.people] == [(1, "upright")]
+
+
+def test_why_nobody_knows_is_counted_and_told(index):
+    heap = person(400, 120)
+    heap[5:, :2] = heap[5, :2] + np.arange(12)[:, None]
+    few = person(250, 100)
+    few[4:, 2] = 0.1
+    (scene,) = Recogniser(Script(poses(person(100, 100, height=15), few, heap)), index, stills=True)([frame(0)])
+    assert [p.verdict.reason for p in scene.people] == ["too small", "too few keypoints", "collapsed skeleton"]
+    tally = Tally()
+    tally.count(scene, live=False)
+    assert tally.reasons == {"too small": 1, "too few keypoints": 1, "collapsed skeleton": 1}
+
+    class Recording:
+        name, still, live = "clip.mp4", False, False
+
+    assert "unknown in single frames: too small 33%, too few keypoints 33%" in summary(Recording(), tally)
