@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from index.verdict import Unknown, Verdict
+from index.verdict import OTHER_LABEL, Unknown, Verdict
 
 __all__ = ["LEAST", "evidence_of"]
 
@@ -13,7 +13,8 @@ LEAST_PROBABILITY: Final = 0.05
 """A label without a single vote counts as if it had this much: a few neighbours are too small a sample for a veto."""
 
 LEAST: Final = -1.0  # the evidence of a label without votes
-VOTED: Final = frozenset({None, Unknown.NO_MAJORITY})  # with these reasons the vote says something
+VOTED: Final = frozenset({None, Unknown.NO_MAJORITY, Unknown.TOO_CLOSE, Unknown.OTHER})
+"""With these reasons the vote says something; with the others the person could not be judged."""
 
 
 def evidence_of(verdict: Verdict, unknown_share: float) -> dict[str | None, float]:
@@ -23,7 +24,8 @@ def evidence_of(verdict: Verdict, unknown_share: float) -> dict[str | None, floa
     second ahead of everything else, a second of half a vote against a quarter puts it 0.23 s ahead.
 
     Args:
-        verdict: what the frame says. One that was refused (too few keypoints, too far) is certainty of unknown.
+        verdict: what the frame says. One that was refused (too few keypoints, too far) is certainty of unknown; votes
+            for `other` are votes for unknown.
         unknown_share: the part of the vote that a posture must exceed to explain a frame better than unknown does.
 
     Returns:
@@ -31,9 +33,9 @@ def evidence_of(verdict: Verdict, unknown_share: float) -> dict[str | None, floa
     """
     if verdict.reason not in VOTED or not verdict.probabilities:
         return {None: 0.0}
-    evidence: dict[str | None, float] = {None: _scaled(unknown_share)}
-    evidence.update((label, _scaled(part)) for label, part in verdict.probabilities)
-    return evidence
+    votes: dict[str | None, float] = dict(verdict.probabilities)
+    votes[None] = max(unknown_share, votes.pop(OTHER_LABEL, 0.0))
+    return {label: _scaled(part) for label, part in votes.items()}
 
 
 def _scaled(probability: float) -> float:
