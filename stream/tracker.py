@@ -131,7 +131,14 @@ class Tracker:
     def _associate(self, poses: Poses, seconds: float) -> tuple[dict[int, _Track], set[int]]:
         """The track of every person who has one, and the rows of people found a second time."""
         owners: dict[int, _Track] = {}
+        pairs = doubles(poses)
+        twice: set[int] = set()
+        for better, worse, alike in pairs:
+            # A doubtful one beside somebody is the other's double; two sure ones may be two people who embrace.
+            if better not in twice and (alike > SURELY_DOUBLE or poses.scores[worse] < self.sure_score):
+                twice.add(worse)
         similarity = self._similarity(poses, seconds)  # [N, T]
+        similarity[list(twice)] = 0
         known = np.array([track.number is not None for track in self._tracks], bool)
         sure = poses.scores >= self.sure_score
         free = np.ones(len(self._tracks), bool)
@@ -144,19 +151,10 @@ class Tracker:
 
         choose(sure, known)
         choose(~sure, known)
-        twice: set[int] = set()
-        for better, worse, alike in doubles(poses):
-            if better in twice or worse in twice:
-                continue
-            first, second = owners.get(better), owners.get(worse)
-            if first and second:
-                if alike <= SURELY_DOUBLE and sure[worse]:  # two known people may embrace
-                    continue
-                extra = better if first.seen_seconds < second.seen_seconds else worse
-            else:
-                extra = better if second else worse
-            twice.add(extra)
-            owners.pop(extra, None)
+        # Of two who may be one, both stay only if both are known.
+        for better, worse, _ in pairs:
+            if better not in twice and worse not in twice and not (better in owners and worse in owners):
+                twice.add(worse if better in owners or worse not in owners else better)
         new = np.array([person not in owners and person not in twice for person in range(len(poses))], bool)
         choose(sure & new, ~known)
         choose(~sure & new, ~known)

@@ -59,6 +59,8 @@ def test_a_ghost_that_comes_and_goes_at_one_place_never_gets_a_number(fps):
     tracker = Tracker()
     for n, t in enumerate(times(10, fps)):
         assert numbers(tracker, poses(person(300, 100)) if n % 3 == 0 else poses(), t) in ([], [None])
+    assert tracker.update(poses(), 10.3) == []
+    assert tracker.keys == frozenset()
 
 
 def test_numbers_follow_the_people_not_the_order_of_rows():
@@ -146,22 +148,15 @@ def test_a_person_found_twice_is_one_person():
     assert len(tracker.keys) == 1
 
 
-def test_of_two_doubtful_skeletons_of_one_person_the_one_followed_so_far_stays():
-    """Their scores change places from frame to frame; whoever is drawn must not jump."""
-    tracker = Tracker()
-    for n, t in enumerate(times(3, 10)):
-        scores = (0.40, 0.36) if n % 2 and t > 1 else (0.36, 0.40)
-        first, second = tracker.update(poses(person(300, 100), person(304, 100), scores=scores), t)
-        assert first is None
-        assert second.number == (1 if t > 0.55 else None)
-
-
-def test_two_known_people_who_embrace_stay_two():
-    tracker = Tracker()
+def test_two_known_people_who_embrace_stay_two_but_a_doubtful_second_skeleton_is_a_double():
+    tracker = Tracker(sure_score=0.5)
     for t in times(3, 10):
-        near = max(150 - 75 * t, 14)
-        told = numbers(tracker, poses(person(300, 100), person(300 + near, 100)), t)
+        both = person(300, 100), person(300 + max(150 - 75 * t, 14), 100)
+        told = numbers(tracker, poses(*both), t)
     assert told == [1, 2]
+    assert numbers(tracker, poses(*both, scores=(0.9, 0.4)), 3.0) == [1, None]
+    assert numbers(tracker, poses(*both, scores=(0.9, 0.6)), 3.1) == [1, 2]
+    assert numbers(tracker, poses(both[0], person(303, 100), scores=(0.9, 0.8)), 3.2) == [1, None]
 
 
 def test_numbers_and_keys_are_never_reused_and_memory_ends():
