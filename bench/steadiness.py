@@ -39,9 +39,9 @@ def main() -> int:
 
     from pose.estimator import PoseEstimator
     from stream.keypoint_filter import KeypointFilter
+    from stream.settings import PoseSettings
 
-    # Below the default threshold, so that a person at rest is there in every frame.
-    estimator = PoseEstimator(person_threshold=0.2)
+    estimator = PoseEstimator(person_threshold=PoseSettings().person_threshold)
     figures: dict[str, Any] = {}
     for clip in args.clips:
         seconds, people = _person(clip, estimator)

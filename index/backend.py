@@ -23,8 +23,8 @@ _GPU_MAX_K: Final = 2048  # the limit of FAISS's GPU selection kernels
 _ONE_THREAD_PAIRS: Final = 100_000
 APPROXIMATE_ROWS: Final = 20_000
 """From so many rows on a CPU looks at a part of them. 40 queries of 59 numbers, on 2 busy cores, all rows against 20
-lists: 37 and 16 ms in 20,000 rows, 205 and 20 ms in 100,000, 1,620 and 67 ms in a million; 98.5 % to 99.5 % of the 32
-nearest are found. Making the lists takes 1.4, 3.9 and 22 s."""
+lists or fewer: 37 and 16 ms in 20,000 rows, 205 and 20 ms in 100,000, 1,620 and 67 ms in a million; 98 % to 99.4 % of
+the 32 nearest are found among rows made between real ones. Making the lists takes 1.4, 3.9 and 22 s."""
 _LISTS_LOOKED_AT: Final = 20
 _LISTS_SAMPLE: Final = 64  # rows per list to train on
 _LISTS_ITERATIONS: Final = 10

@@ -17,8 +17,9 @@ __all__ = ["nearest"]
 Mirror = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 FULLY_SEEN: Final = 0.999
-EXACT_ROWS: Final = 10_000
-"""Up to so many rows every row is compared; above, FAISS makes a short list. Both take about as long there."""
+EXACT_ROWS: Final = 20_000
+"""Up to so many rows every row is compared; above, FAISS makes a short list from its inverted lists. Below, comparing
+every row is never slower than a short list from all rows: 20 people in 19,000 rows 24 ms against 44 (busy machine)."""
 SHORTLIST: Final = 4
 """So many times k candidates come from FAISS for a person who is seen in part: it compares all numbers, also those that
 are not seen of this person."""
@@ -38,7 +39,7 @@ def nearest(
     What the embedding says is not seen of a person does not count: it is left out of that person's distances, which
     are then scaled to the full number of dimensions. A row is turned to its mirror image where that is nearer.
 
-    Up to 10,000 rows that is exact. Above, FAISS finds the candidates: for a person who is seen in full they hold the
+    Up to 20,000 rows that is exact. Above, FAISS finds the candidates: for a person who is seen in full they hold the
     true nearest; for others there are four times as many candidates as needed, chosen by all numbers, and the nearest
     are the best of these.
 

@@ -59,6 +59,8 @@ class Folder:
 def find_pictures(folder: str | Path) -> Folder:
     """Find the pictures of every class: `FOLDER/standing/**` shows people standing.
 
+    A class called `other` shows what is none of the postures: whoever resembles it is unknown.
+
     Hidden files and folders are passed over. Links are followed, and a folder that leads back to itself is entered
     once. A picture is a file with a picture's suffix, or with its first bytes.
 

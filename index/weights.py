@@ -14,7 +14,7 @@ BANDWIDTH_NEIGHBOUR: Final = 10
 SMALLEST_SHARE: Final = 0.1
 
 RIDGE: Final = 0.3
-"""Noise of the labels. Measured by leave-out on 2,056 everyday postures: 0.15 to 0.5 give the same accuracy."""
+"""Noise of the labels. On training pictures held back in turn, 0.15 to 0.5 give accuracies within 0.5 %."""
 
 
 def ridge_weights(distances: NDArray[np.float32], mutual: NDArray[np.float32], bandwidth: float) -> NDArray[np.float64]:

@@ -30,8 +30,9 @@ far off makes two of them too long."""
 SEEN_WEIGHT: Final = 2.0
 HIDDEN_COUNTS: Final = 0.2
 """How much it counts that a point is hidden. At 1 a person behind a desk is like whoever else has hidden legs: with the
-legs of held-back people hidden, 0.34 of them get the right label, instead of 0.73. At 0 it says nothing, which costs
-0.5 % of the people who are seen."""
+legs of held-back people hidden, 34 % of them get the right label, instead of 73 %. It has a price, as some postures
+hide legs: of people seen as they are, 87.4 % get the right label, 88.5 % at 1, 87.2 % at 0 (training pictures of
+everyday postures, held back in turn)."""
 EPSILON: Final = 1e-6
 
 # The 13 points: the head, then left and right shoulder, elbow, wrist, hip, knee and ankle.

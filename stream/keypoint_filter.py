@@ -6,7 +6,7 @@ measured in torso lengths per second, so near and far people are treated alike, 
 not change with the frame rate.
 
 The defaults were chosen on clips with the shipped weights (`bench/steadiness.py` prints the figures): the trembling of
-people who stand or sit falls to a fifth, and a squat or a run lags by 20–35 ms.
+people who stand or sit falls to a quarter or less, and a squat or a run lags by 20–35 ms.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def plain(query: np.ndarray, row: np.ndarray) -> float:
     return float(np.sqrt(scale * min(part.sum() for part in each)))
 
 
-@pytest.mark.parametrize("exact_rows", [10_000, 0], ids=["all rows", "a short list"])
+@pytest.mark.parametrize("exact_rows", [20_000, 0], ids=["all rows", "a short list"])
 @pytest.mark.parametrize("hidden", [0.0, 0.3])
 def test_a_plain_reading_agrees(exact_rows: int, hidden: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "EXACT_ROWS", exact_rows)

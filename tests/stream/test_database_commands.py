@@ -143,7 +143,7 @@ def test_query_explains(capsys: pytest.CaptureFixture[str]) -> None:
     assert stance("query", paint("q.png", 11), "--explain", "--out", "why.png") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[2].startswith("    why: ")
-    assert "% of the vote, at least 50% is asked for; the median distance to its 5 neighbours is 0." in lines[2]
+    assert "% of the vote, at least 40% is asked for; the median distance to its 5 neighbours is 0." in lines[2]
     assert lines[3].startswith("    probabilities: standing ")
     assert "    why: 0 of 17 keypoints score 0.5 or more, pose.min_keypoints asks for 5" in lines
     why = cv2.imread("why.png")

@@ -51,7 +51,7 @@ def test_what_spoke_for_a_label(index: PostureIndex) -> None:
     said = explain(verdict(), person(0, 0), index, SETTINGS)
     radius = f"{index.rejection_radius:.3f}"
     assert said == (
-        "60% of the vote, at least 50% is asked for; the median distance to its 2 neighbours is 0.200, within the "
+        "60% of the vote, at least 40% is asked for; the median distance to its 2 neighbours is 0.200, within the "
         f"rejection radius of {radius}"
     )
     assert explain(verdict(), person(0, 0), PostureIndex(device="cpu"), SETTINGS).endswith("neighbours is 0.200")

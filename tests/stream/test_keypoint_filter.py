@@ -107,6 +107,13 @@ def test_a_keypoint_out_of_sight_for_long_is_not_frozen():
     assert np.allclose(run(back, 20)[-1], person(300, 100), atol=1)
 
 
+def test_a_keypoint_never_seen_is_where_the_network_guesses_it():
+    found = [person(300, 100) for _ in range(10)]
+    for p in found:
+        p[K.LEFT_ANKLE] = (320, 250, 0.2)
+    assert np.allclose(run(found, 30)[:, K.LEFT_ANKLE], (320, 250, 0.2))
+
+
 def test_missing_coordinates_come_and_go():
     found = [person(300, 100) for _ in range(60)]
     for p in found[20:40]:

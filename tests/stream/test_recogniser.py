@@ -141,7 +141,7 @@ def test_time_never_turns_back(index):
 
 def test_why_nobody_knows_is_counted_and_told(index):
     heap = person(400, 120)
-    heap[5:, :2] = heap[5, :2] + np.arange(12)[:, None]
+    heap[5:, :2] = heap[5, :2] + 0.2 * np.arange(12)[:, None]
     few = person(250, 100)
     few[4:, 2] = 0.1
     (scene,) = Recogniser(Script(poses(person(100, 100, height=15), few, heap)), index, stills=True)([frame(0)])

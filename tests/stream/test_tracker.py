@@ -54,6 +54,15 @@ def test_a_ghost_of_one_frame_never_gets_a_number(fps):
         assert told[1:] in ([], [None])
 
 
+@pytest.mark.parametrize("fps", [10, 60])
+def test_a_ghost_that_comes_and_goes_at_one_place_never_gets_a_number(fps):
+    tracker = Tracker()
+    for n, t in enumerate(times(10, fps)):
+        assert numbers(tracker, poses(person(300, 100)) if n % 3 == 0 else poses(), t) in ([], [None])
+    assert tracker.update(poses(), 10.3) == []
+    assert tracker.keys == frozenset()
+
+
 def test_numbers_follow_the_people_not_the_order_of_rows():
     tracker = Tracker()
     left, right = person(100, 100), person(600, 100)
@@ -91,14 +100,14 @@ def test_a_person_out_of_sight_for_a_second_keeps_number_and_key_and_one_away_fo
 
     def appear(start: float, place: float) -> tuple[int, int]:
         for t in times(1, fps):
-            (identity,) = tracker.update(poses(person(place + 100 * t, 100)), start + t)
+            (identity,) = tracker.update(poses(person(place + 250 * t, 100)), start + t)
         return identity.key, identity.number
 
     first = appear(0.0, 100)
     assert tracker.update(poses(), 1.5) == []
-    assert appear(2.0, 300) == first  # walked on
-    assert appear(4.0, 420) == first  # stopped for a second where it vanished
-    assert appear(9.0, 520)[1] == 2
+    assert appear(2.0, 600) == first  # walked on
+    assert appear(4.0, 850) == first  # stopped for a second where it vanished
+    assert appear(9.0, 1100)[1] == 2
 
 
 def test_somebody_of_another_size_or_elsewhere_does_not_take_up_a_number():
@@ -139,12 +148,15 @@ def test_a_person_found_twice_is_one_person():
     assert len(tracker.keys) == 1
 
 
-def test_two_known_people_who_embrace_stay_two():
-    tracker = Tracker()
+def test_two_known_people_who_embrace_stay_two_but_a_doubtful_second_skeleton_is_a_double():
+    tracker = Tracker(sure_score=0.5)
     for t in times(3, 10):
-        near = max(150 - 75 * t, 14)
-        told = numbers(tracker, poses(person(300, 100), person(300 + near, 100)), t)
+        both = person(300, 100), person(300 + max(150 - 75 * t, 14), 100)
+        told = numbers(tracker, poses(*both), t)
     assert told == [1, 2]
+    assert numbers(tracker, poses(*both, scores=(0.9, 0.4)), 3.0) == [1, None]
+    assert numbers(tracker, poses(*both, scores=(0.9, 0.6)), 3.1) == [1, 2]
+    assert numbers(tracker, poses(both[0], person(303, 100), scores=(0.9, 0.8)), 3.2) == [1, None]
 
 
 def test_numbers_and_keys_are_never_reused_and_memory_ends():
