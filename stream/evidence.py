@@ -7,7 +7,7 @@ from typing import Final
 
 from index.verdict import OTHER_LABEL, Unknown, Verdict
 
-__all__ = ["LEAST", "evidence_of"]
+__all__ = ["LEAST", "evidence_of", "scaled"]
 
 LEAST_PROBABILITY: Final = 0.05
 """A label without a single vote counts as if it had this much: a few neighbours are too small a sample for a veto."""
@@ -35,8 +35,9 @@ def evidence_of(verdict: Verdict, unknown_share: float) -> dict[str | None, floa
         return {None: 0.0}
     votes: dict[str | None, float] = dict(verdict.probabilities)
     votes[None] = max(unknown_share, votes.pop(OTHER_LABEL, 0.0))
-    return {label: _scaled(part) for label, part in votes.items()}
+    return {label: scaled(part) for label, part in votes.items()}
 
 
-def _scaled(probability: float) -> float:
+def scaled(probability: float) -> float:
+    """The evidence of a probability: 0 for 1, `LEAST` for 0.05 and below."""
     return math.log(min(max(probability, LEAST_PROBABILITY), 1.0)) / -math.log(LEAST_PROBABILITY)

@@ -104,7 +104,7 @@ class LookAhead:
         *,
         look_ahead_seconds: float = 2.0,
         switch_seconds: float = 0.35,
-        unknown_share: float = 0.1,
+        unknown_share: float = 0.25,
         grace_seconds: float = 1.0,
     ):
         self.look_ahead_seconds = look_ahead_seconds

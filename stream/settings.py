@@ -87,7 +87,7 @@ class SmoothingSettings(_Section):
     """Steadying labels over time."""
 
     switch_seconds: Seconds = 0.35
-    unknown_share: Annotated[float, Field(ge=0.05, le=1)] = 0.1
+    unknown_share: Annotated[float, Field(ge=0.05, lt=1)] = 0.25
     grace_seconds: Seconds = 1.0
     look_ahead_seconds: Seconds = 2.0
 

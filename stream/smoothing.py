@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from index.verdict import Verdict
 from stream.continuity import Continuity
-from stream.evidence import LEAST, evidence_of
+from stream.evidence import LEAST, evidence_of, scaled
 
 __all__ = ["LabelSmoother", "SteadyPosture", "averaged_share"]
 
@@ -63,9 +63,11 @@ class LabelSmoother:
             place.
     """
 
-    def __init__(self, *, switch_seconds: float = 0.35, unknown_share: float = 0.1, grace_seconds: float = 1.0):
+    def __init__(self, *, switch_seconds: float = 0.35, unknown_share: float = 0.25, grace_seconds: float = 1.0):
         self.switch_seconds = switch_seconds
         self.unknown_share = unknown_share
+        # Unknown is never far behind: certainty of a posture gains on it by this much a second, on the others by 1.
+        self._naming_seconds = -scaled(unknown_share) * switch_seconds
         self._continuity = Continuity(grace_seconds=grace_seconds)
         self._people: dict[int, _Memory] = {}
 
@@ -98,7 +100,8 @@ class LabelSmoother:
         }
         memory.evidence = {label: lead for label, lead in ahead.items() if lead > 0 and label != memory.shown}
         best = max(memory.evidence, key=memory.evidence.__getitem__, default=memory.shown)
-        switched = best != memory.shown and memory.evidence[best] >= self.switch_seconds - 1e-9
+        needed = self._naming_seconds if memory.shown is None else self.switch_seconds
+        switched = best != memory.shown and memory.evidence[best] >= needed - 1e-9
         if switched:
             memory.evidence = {}
             memory.shown = best

@@ -111,6 +111,16 @@ def test_a_posture_with_hardly_any_votes_gives_way_to_unknown():
     assert result[-1] == "sitting"
 
 
+def test_votes_that_are_scattered_at_random_name_nobody():
+    rng = np.random.default_rng(3)
+    said = [votes(**dict(zip("abcdef", rng.dirichlet(np.full(6, 4.0)), strict=True))) for _ in range(250)]
+    result = [steady.posture for steady in steadied(said, 25)]
+    assert result.count(None) > 0.9 * len(result)
+    # One who is unknown so far is named as soon as it becomes clear.
+    result = [steady.posture for steady in steadied([*said[:25], *[certain("sitting")] * 25], 25)]
+    assert "sitting" in result[25 : 25 + round(0.4 * 25)]
+
+
 def test_share_and_since():
     result = steadied([votes(sitting=0.8, standing=0.2)] * 30 + [votes(sitting=0.6, standing=0.4)] * 60, 10)
     assert (result[2].posture, result[2].share, result[2].since_seconds) == (None, 0.0, None)
