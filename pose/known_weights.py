@@ -39,8 +39,8 @@ KNOWN_WEIGHTS: Final = {
         source="trained for Stance, ships with it",
         licence="Apache-2.0 (training data: see weights/README.md)",
         address=None,
-        digests={"2d883cc463bf5b50c8ba43af182feb092a6e7a1041789490fd94859d48d0c881": "the weights that ship"},
-        bytes=(13_835_390,),
+        digests={"7805e47f27179a5b411b738cfff73d9f7261ab7055d83f5b47d52f8733bd691a": "the weights that ship"},
+        bytes=(13_835_334,),
     ),
     "yolov7-w6-pose": KnownWeights(
         network="yolov7-w6-pose",
