@@ -81,7 +81,7 @@ class PoseEstimator:
         device: str = "auto",
         precision: str = "auto",
         image_size: int | None = None,
-        person_threshold: float = 0.25,
+        person_threshold: float = 0.1,
         iou_threshold: float = 0.65,
         batch_size: int | None = None,
         stage: Stage = _no_stage,

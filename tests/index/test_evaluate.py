@@ -71,7 +71,7 @@ def test_leaving_one_out_is_building_without_it(crowd: PostureIndex) -> None:
     np.testing.assert_array_equal(evaluation.distance, [verdict.distance for verdict in expected])
     np.testing.assert_allclose(evaluation.share, [verdict.share for verdict in expected], rtol=1e-5)
     assert evaluation.reasons == tuple(None if v.reason is None else str(v.reason) for v in expected)
-    assert 0.2 < evaluation.accuracy < 0.9  # a world in which something can go wrong
+    assert 0.2 < evaluation.accuracy < 0.95  # a world in which something can go wrong
     assert evaluation.accuracy == sum(v.label == t for v, t in zip(expected, crowd.labels, strict=True)) / crowd.rows
 
 
