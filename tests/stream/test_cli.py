@@ -198,6 +198,11 @@ class TestBadInput:
         labels = pickle.loads(Path("mine_labels.pkl").read_bytes())
         Path("mine_labels.pkl").write_bytes(pickle.dumps(labels[:-3]))
         Path("mine.json").unlink()
+        import faiss
+
+        bare = faiss.IndexFlatL2(25)
+        bare.add(np.zeros((len(labels), 25), np.float32))
+        faiss.write_index(bare, "mine.faiss")
         assert "label" in fault(capsys, "run", str(clip), "--index", "mine")
         assert not Path("clip_stance.mp4").exists()
 
