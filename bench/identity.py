@@ -26,6 +26,8 @@ from bench.machine import REPOSITORY, load, machine, show, spread, write
 
 RESULT: Final = Path(__file__).parent / "results" / "identity.json"
 
+FIRST_SEED: Final = 100  # the tracker's constants were chosen on walks 0 and 1
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -46,7 +48,7 @@ def main() -> int:
     rows: list[dict[str, Any]] = []
     print("people  fps  miss  tracker      switches fragments   IDF1 numbers")
     for people, fps, miss in itertools.product(args.people, args.fps, args.miss):
-        crowds = [list(crowd(people, fps, args.seconds, miss=miss, seed=seed)) for seed in range(args.seeds)]
+        crowds = [list(crowd(people, fps, args.seconds, miss=miss, seed=FIRST_SEED + n)) for n in range(args.seeds)]
         for name, make in trackers.items():
             scores = [score(moments, _told(make, moments)) for moments in crowds]
             row = {

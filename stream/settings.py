@@ -40,7 +40,7 @@ class PoseSettings(_Section):
     image_size: Annotated[int, Field(ge=64, le=4096)] | None = None
     batch_size: Annotated[int, Field(ge=1, le=256)] | None = None
     threads: Annotated[int, Field(ge=1, le=1024)] | None = None
-    person_threshold: Share = 0.2
+    person_threshold: Share = 0.1
     iou_threshold: Share = 0.65
     keypoint_threshold: Share = 0.5
     min_keypoints: Annotated[int, Field(ge=1, le=17)] = 5
@@ -69,7 +69,7 @@ class SourceSettings(_Section):
 class TrackingSettings(_Section):
     """Following people from frame to frame."""
 
-    sure_score: Share = 0.35
+    sure_score: Share = 0.3
     min_similarity: Share = 0.3
     confirm_seconds: Seconds = 0.2
     max_lost_seconds: Seconds = 2.0

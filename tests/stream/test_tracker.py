@@ -193,7 +193,7 @@ def test_missing_coordinates_do_no_harm():
 
 @pytest.mark.parametrize("fps", [5, 10, 30])
 def test_a_made_crowd_is_followed(fps):
-    """Five walkers, a pillar, misses, ghosts and doubles. Measured 15, 9 and 6 switches, IDF1 0.63, 0.71 and 0.80 at
+    """Five walkers, a pillar, misses, ghosts and doubles. Measured 15, 9 and 8 switches, IDF1 0.63, 0.71 and 0.80 at
     5, 10 and 30 frames a second; with the first tracker of this project 32, 26 and 41, and 0.39, 0.50 and 0.38."""
     tracker = Tracker()
     moments = list(crowd(5, fps, 20.0, seed=3))
