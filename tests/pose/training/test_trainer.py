@@ -198,6 +198,7 @@ def test_faults_are_sentences(tmp_path, made_people):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_it_learns_eight_pictures_by_heart(tmp_path, shared):
     """Real pictures, the real small network, AP above 0.95 on the pictures it was shown."""
     from pose.estimator import PoseEstimator
