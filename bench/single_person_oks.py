@@ -32,7 +32,7 @@ def main() -> int:
     parser.add_argument("--size", type=int, nargs="+", default=[416], help="longest side of the network's input (416)")
     parser.add_argument("--weights", metavar="FILE", help="weights of the network (those that ship)")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--threshold", type=float, default=0.35, help="people below this score are not found (0.35)")
+    parser.add_argument("--threshold", type=float, default=0.1, help="people below this score are not found (0.1)")
     parser.add_argument("--limit", type=int, help="only so many pictures")
     parser.add_argument("--cores", type=int, help="keep everything on this many cores (all)")
     parser.add_argument("--out", default=str(RESULT), metavar="FILE", help="the result as JSON; - writes none")
