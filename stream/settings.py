@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
     "IndexSettings",
+    "NamedSource",
     "OutputSettings",
     "OverlaySettings",
     "PoseSettings",
@@ -24,6 +25,7 @@ __all__ = [
 Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Count = Annotated[int, Field(ge=1, le=100_000)]
+FromList = Field(strict=False)  # YAML has lists only
 
 
 class _Section(BaseModel):
@@ -59,11 +61,28 @@ class IndexSettings(_Section):
 
 
 class SourceSettings(_Section):
-    """Reading cameras."""
+    """Reading sources: what holds for all of them."""
 
     open_timeout_seconds: Seconds = 5.0
     read_timeout_seconds: Seconds = 5.0
+    stall_seconds: Seconds = 2.0
     retry_max_seconds: Seconds = 15.0
+    transport: Literal["tcp", "udp"] = "tcp"
+    hardware_decoding: Literal["none", "auto"] = "none"
+    max_fps: Annotated[float, Field(gt=0, le=1000)] | None = None
+    rotation: Literal[0, 90, 180, 270] = 0
+    region: Annotated[tuple[Share, Share, Share, Share], FromList] | None = None
+    webcam_size: Annotated[tuple[Count, Count], FromList] | None = None
+    webcam_fps: Annotated[float, Field(gt=0, le=1000)] | None = None
+    webcam_format: Annotated[str, Field(pattern=r"^[A-Za-z0-9 ]{4}$")] | None = None
+
+
+class NamedSource(SourceSettings):
+    """One of several sources; what it does not say is as in `source`."""
+
+    name: Annotated[str, Field(pattern=r"^[\w.-]+$")] | None = None
+    address: str | int
+    index: str | None = None
 
 
 class TrackingSettings(_Section):
@@ -113,6 +132,7 @@ class Settings(_Section):
     pose: PoseSettings = PoseSettings()
     index: IndexSettings = IndexSettings()
     source: SourceSettings = SourceSettings()
+    sources: Annotated[tuple[NamedSource, ...], FromList] = ()
     tracking: TrackingSettings = TrackingSettings()
     steadying: SteadyingSettings = SteadyingSettings()
     smoothing: SmoothingSettings = SmoothingSettings()
