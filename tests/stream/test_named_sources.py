@@ -59,6 +59,7 @@ def test_none_at_all():
         ("{address: 0, rotation: 45}", "rotation"),
         ("{address: 0, colour: red}", "colour"),
         ("{address: 0, region: [0, 0, 2, 1]}", "region"),
+        ("{address: 0, region: [0.5, 0, 0.5, 1]}", "left < right"),
     ],
 )
 def test_faults_are_told_with_their_line(tmp_path, line, fault):
