@@ -70,17 +70,12 @@ def open_index(settings: Settings, given: str | None = None) -> PostureIndex:
 
 
 def open_from_settings(address: str | int | Path, settings: Settings) -> Source:
-    """Open a source with the time-outs of the settings.
+    """Open a source as the settings want it.
 
     Raises:
         SourceError: see `open_source`.
     """
-    return open_source(
-        address,
-        open_timeout_seconds=settings.source.open_timeout_seconds,
-        read_timeout_seconds=settings.source.read_timeout_seconds,
-        retry_max_seconds=settings.source.retry_max_seconds,
-    )
+    return open_source(address, settings.source)
 
 
 def warn_of_other_weights(index: PostureIndex, estimator: PoseEstimator) -> None:
