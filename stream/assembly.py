@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from index import PostureIndex, choose_prefix
 from index.store import DEFAULT_PREFIX
+from stream.errors import SourceError
+from stream.gathering import Gathering
 from stream.settings import Settings
 from stream.sources import Source, open_source
 
 if TYPE_CHECKING:
     from pose.estimator import PoseEstimator
 
-__all__ = ["database_prefix", "make_estimator", "open_from_settings", "open_index", "warn_of_other_weights"]
+__all__ = [
+    "database_prefix",
+    "make_estimator",
+    "make_gathering",
+    "open_from_settings",
+    "open_index",
+    "warn_of_other_weights",
+]
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +85,21 @@ def open_from_settings(address: str | int | Path, settings: Settings) -> Source:
         SourceError: see `open_source`.
     """
     return open_source(address, settings.source)
+
+
+def make_gathering(
+    sources: Sequence[Source], stage: Callable[[str], AbstractContextManager[object]] | None = None
+) -> Gathering:
+    """A `Gathering` of open sources, which reads them as soon as it is entered.
+
+    Raises:
+        SourceError: two sources have one name.
+    """
+    names = [source.name for source in sources]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise SourceError(f"Two sources are called {twice}. Give them names: left={twice} right=….")
+    return Gathering(sources, stage=stage or nullcontext)
 
 
 def warn_of_other_weights(index: PostureIndex, estimator: PoseEstimator) -> None:

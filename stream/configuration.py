@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -71,6 +71,10 @@ def _read(path: Path, places: dict[KeyPath, str], faults: list[str]) -> dict[str
 
 
 def _note_places(node: Any, at: KeyPath, file: str, places: dict[KeyPath, str], faults: list[str]) -> None:
+    if isinstance(node, yaml.SequenceNode):
+        for number, item in enumerate(node.value):
+            places[*at, str(number)] = f"{file} line {item.start_mark.line + 1}"
+            _note_places(item, (*at, str(number)), file, places, faults)
     if not isinstance(node, yaml.MappingNode):
         return
     for key, value in node.value:
@@ -119,7 +123,9 @@ def _sentences(error: ValidationError, places: dict[KeyPath, str]) -> Iterable[s
             sentence = f"{place}: {name} is not a setting; {_near(path)}"
         elif fault["type"] in ("model_type", "model_attributes_type"):
             sentence = f"{place}: {name} is a section, with settings below it."
-        elif fault["type"] == "string_pattern_mismatch":  # only devices have a pattern
+        elif fault["type"] == "missing":
+            sentence = f"{place}: {name} needs {fault['loc'][-1]}."
+        elif fault["type"] == "string_pattern_mismatch" and path[-1] == "device":
             sentence = f"{place}: {name} is {fault['input']!r}; use auto, cpu or cuda:0."
         else:
             message = fault["msg"][0].lower() + fault["msg"][1:]
@@ -132,8 +138,11 @@ def _sentences(error: ValidationError, places: dict[KeyPath, str]) -> Iterable[s
 def _near(path: KeyPath) -> str:
     model: type[BaseModel] | None = Settings
     for part in path[:-1]:
+        if part.isdecimal():  # a place in a list of the model
+            continue
         field = model.model_fields.get(part) if model else None
         annotation = field.annotation if field else None
+        annotation = next(iter(get_args(annotation)), annotation)
         model = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
     if model is None:
         return "it has nothing below it."

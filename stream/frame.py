@@ -21,6 +21,7 @@ class Frame:
         epoch: 0 at first, one more after every reconnect.
         media_seconds: presentation time within the recording or connection; None if the source has no clock.
         captured_seconds: `time.monotonic()` at the moment the picture was in our hands.
+        file: the picture's own path, safe to print, where the source is made of picture files.
 
     Raises:
         ValueError: `bgr` is not a uint8 picture of three channels.
@@ -32,6 +33,7 @@ class Frame:
     epoch: int
     media_seconds: float | None
     captured_seconds: float
+    file: str | None = None
 
     def __post_init__(self) -> None:
         if self.bgr.dtype != np.uint8 or self.bgr.ndim != 3 or self.bgr.shape[2] != 3 or self.bgr.size == 0:

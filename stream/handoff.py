@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -18,6 +19,7 @@ __all__ = ["Handoff"]
 log = logging.getLogger(__name__)
 
 JOIN_SECONDS: Final = 5.0
+INTERVAL_MEMORY: Final = 0.8  # of the average time between two frames
 
 
 class Handoff:
@@ -40,6 +42,7 @@ class Handoff:
             left behind, as a daemon, and a warning says so.
         stage: called with "read", gives a context in which each frame is read; for profiling. Of a live source it
             includes the wait for the picture.
+        changed: notified whenever something changes here; shared by hand-offs that are waited for together.
 
     Attributes:
         source: the source.
@@ -53,6 +56,7 @@ class Handoff:
         capacity: int = 8,
         join_timeout_seconds: float = JOIN_SECONDS,
         stage: Callable[[str], AbstractContextManager[object]] = nullcontext,
+        changed: threading.Condition | None = None,
     ) -> None:
         if capacity < 1:
             raise ValueError(f"capacity is {capacity}, expected at least 1")
@@ -61,11 +65,13 @@ class Handoff:
         self._capacity = 1 if source.live else capacity
         self._join_timeout_seconds = join_timeout_seconds
         self._stage = stage
-        self._changed = threading.Condition()
+        self._changed = changed or threading.Condition()
         self._ready: deque[Frame] = deque()
         self._finished = False
         self._stopping = False
         self._error: BaseException | None = None
+        self._arrived_seconds: float | None = None
+        self._interval_seconds: float | None = None
         self._thread = threading.Thread(target=self._read, name=f"read {source.name}", daemon=True)
 
     def __enter__(self) -> Self:
@@ -96,6 +102,7 @@ class Handoff:
         """Hand one frame over; False once nobody wants more."""
         with self._changed:
             if self.source.live:
+                self._note_arrival(frame.captured_seconds)
                 if self._ready:
                     self._ready.clear()
                     self.dropped += 1
@@ -106,6 +113,48 @@ class Handoff:
             self._ready.append(frame)
             self._changed.notify_all()
             return True
+
+    def resize(self, capacity: int) -> None:
+        """Let another number of a recording's frames wait."""
+        if self.source.live:
+            return
+        with self._changed:
+            self._capacity = capacity
+            self._changed.notify_all()
+
+    def _note_arrival(self, seconds: float) -> None:
+        if self._arrived_seconds is not None:
+            interval = seconds - self._arrived_seconds
+            known = interval if self._interval_seconds is None else self._interval_seconds
+            self._interval_seconds = INTERVAL_MEMORY * known + (1 - INTERVAL_MEMORY) * interval
+        self._arrived_seconds = seconds
+
+    @property
+    def waiting(self) -> int:
+        """How many frames wait to be taken."""
+        return len(self._ready)
+
+    @property
+    def filled(self) -> bool:
+        """Whether waiting longer would bring no larger batch."""
+        return len(self._ready) >= self._capacity or self._finished or self._stopping
+
+    @property
+    def oldest_seconds(self) -> float:
+        """`time.monotonic()` at which the frame that is next was captured; infinite if none waits."""
+        with self._changed:
+            return self._ready[0].captured_seconds if self._ready else float("inf")
+
+    @property
+    def expected_seconds(self) -> float:
+        """`time.monotonic()` at which a live source will probably give its next frame.
+
+        Infinite while that is not known: before its second frame, and when the last one is two intervals ago.
+        """
+        if self._arrived_seconds is None or self._interval_seconds is None:
+            return float("inf")
+        late = time.monotonic() - self._arrived_seconds > 2 * self._interval_seconds
+        return float("inf") if late else self._arrived_seconds + self._interval_seconds
 
     @property
     def ended(self) -> bool:
@@ -120,7 +169,8 @@ class Handoff:
         most `capacity`), fewer only at its end: waiting for them costs nothing there and a full batch is cheaper.
 
         Returns:
-            1 to `max_frames` frames; none at the end (`ended` is then True) or when `timeout_seconds` have passed.
+            1 to `max_frames` frames; none at the end (`ended` is then True). When `timeout_seconds` have passed, what
+            there is.
 
         Raises:
             SourceError: the source failed. Frames from before the failure were given by earlier calls.
@@ -150,17 +200,23 @@ class Handoff:
         while batch := self.take():
             yield from batch
 
-    def close(self) -> None:
-        """Close the source and join its thread. Twice does no harm."""
+    def stop(self) -> None:
+        """Ask the source and its thread to end, without waiting for them."""
         with self._changed:
             self._stopping = True
             self._ready.clear()
             self._changed.notify_all()
         self.source.close()
+
+    def join(self, timeout_seconds: float) -> None:
+        """Wait for the thread after `stop`. One that is frozen inside its library is left behind, with a warning."""
         if not self._thread.is_alive():
             return
-        self._thread.join(self._join_timeout_seconds)
+        self._thread.join(max(timeout_seconds, 0.0))
         if self._thread.is_alive():
-            log.warning(
-                "%s does not stop within %g s; its thread is left behind", self.source.name, self._join_timeout_seconds
-            )
+            log.warning("%s does not stop in time; its thread is left behind", self.source.name)
+
+    def close(self) -> None:
+        """Close the source and join its thread. Twice does no harm."""
+        self.stop()
+        self.join(self._join_timeout_seconds)

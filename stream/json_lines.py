@@ -7,12 +7,14 @@ import json
 import math
 import sys
 import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TextIO
 
 from stream.errors import SinkError
+from stream.frame import Frame
 from stream.scene import Person, Scene
 from stream.sinks import Drawing, check_output, write_fault
 from stream.sources import Source
@@ -29,20 +31,24 @@ class JsonLinesSink:
 
     Args:
         path: the file, replaced if it exists; `-` is standard output.
-        source: whose scenes these are.
+        sources: whose scenes these are.
+        drops: tells how many frames of a live source were left out so far, by cause, by the source's name.
 
     Raises:
         SinkError: the path cannot be used; from `write` and `close`, the disk is full, or the reader of the pipe left.
     """
 
-    def __init__(self, path: str | Path, source: Source) -> None:
-        self._clock_offset_seconds = time.time() - time.monotonic() if source.live else None
+    def __init__(
+        self, path: str | Path, *sources: Source, drops: Callable[[str], Mapping[str, int]] | None = None
+    ) -> None:
+        self._live = {source.name for source in sources if source.live}
+        self._drops = drops
         self._closed = False
         if str(path) == STDOUT:
             self._name = "standard output"
             self._file: TextIO = sys.stdout
             return
-        checked = check_output(path, inputs=[source.path])
+        checked = check_output(path, inputs=[source.path for source in sources])
         self._name = str(checked)
         try:
             self._file = checked.open("w", encoding="utf-8", buffering=1, newline="\n")
@@ -57,7 +63,9 @@ class JsonLinesSink:
         """
         if self._closed:
             raise SinkError(f"{self._name} is closed.")
-        record = scene_record(scene, clock_offset_seconds=self._clock_offset_seconds)
+        record = scene_record(scene)
+        if scene.frame.source in self._live:
+            record |= self._of_live(scene.frame)
         line = json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         try:
             self._file.write(line + "\n")
@@ -65,6 +73,15 @@ class JsonLinesSink:
         except OSError as error:
             self._abandon()
             raise write_fault(self._name, error) from error
+
+    def _of_live(self, frame: Frame) -> dict[str, Any]:
+        now = time.monotonic()
+        captured = datetime.fromtimestamp(time.time() - now + frame.captured_seconds, UTC)
+        return {
+            "captured_at": captured.isoformat(timespec="milliseconds"),
+            "age_seconds": round(now - frame.captured_seconds, 4),
+            "drops": None if self._drops is None else dict(self._drops(frame.source)),
+        }
 
     def _abandon(self) -> None:
         """Let go of the file after a failure, without saying it twice."""
@@ -98,35 +115,34 @@ class JsonLinesSink:
         self.close()
 
 
-def scene_record(scene: Scene, *, clock_offset_seconds: float | None = None) -> dict[str, Any]:
+def scene_record(scene: Scene) -> dict[str, Any]:
     """A scene as plain values that JSON can hold; what is missing or NaN is None.
 
-    `source`, `frame` (its number), `epoch`, `seconds` (the clock of `since_seconds`), `media_seconds`, `captured_at`
-    (ISO 8601, UTC; live sources), `width`, `height`, and `people`, most prominent first. Of each person: `track`,
-    `posture` and `since_seconds` (steady), `label`, `share`, `distance`, `reason` (this frame's), `neighbours` (label
-    and distance of the nearest entries), `box` (x1, y1, x2, y2 px), `score`, `keypoints` (17 times x px, y px, score).
-    A person who is in no track yet has the nulls for it and is in the list all the same.
+    `source`, `file` (the picture's own, in a folder of pictures), `frame` (its number), `epoch`, `seconds` (the clock
+    of `since_seconds`), `media_seconds`, `width`, `height`, and `people`, most prominent first. Of each person:
+    `track`, `posture` and `since_seconds` (steady), `label`, `share`, `distance`, `reason` (this frame's), `neighbours`
+    (label and distance of the nearest entries), `box` (x1, y1, x2, y2 px), `score`, `keypoints` (17 times x px, y px,
+    score). A person who is in no track yet has the nulls for it and is in the list all the same.
 
-    Args:
-        scene: what to tell.
-        clock_offset_seconds: wall clock minus `time.monotonic()`; None leaves `captured_at` out.
+    A sink fills in what only live sources have: `captured_at` (ISO 8601, UTC), `age_seconds` (from capture to this
+    line) and `drops` (frames left out so far, by cause).
     """
     frame = scene.frame
     height, width = frame.bgr.shape[:2]
     record: dict[str, Any] = {
         "source": frame.source,
+        "file": frame.file,
         "frame": frame.number,
         "epoch": frame.epoch,
         "seconds": _rounded(frame.seconds, 6),
         "media_seconds": _rounded(frame.media_seconds, 6),
         "captured_at": None,
+        "age_seconds": None,
+        "drops": None,
         "width": width,
         "height": height,
         "people": [],
     }
-    if clock_offset_seconds is not None:
-        captured = datetime.fromtimestamp(frame.captured_seconds + clock_offset_seconds, UTC)
-        record["captured_at"] = captured.isoformat(timespec="milliseconds")
     by_row = {person.row: person for person in scene.people}
     record["people"] = [_person(scene, row, by_row.get(row)) for row in scene.poses.by_prominence().tolist()]
     return record

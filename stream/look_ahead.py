@@ -121,13 +121,21 @@ class LookAhead:
         fault: Exception | None = None
         try:
             for scene in found:
-                self._learn(scene)
-                yield from self._decided(self._seconds - self.look_ahead_seconds)
+                yield from self.push(scene)
         except Exception as error:  # rises again below
             fault = error
-        yield from self._decided(float("inf"))
+        yield from self.finish()
         if fault is not None:
             raise fault
+
+    def push(self, scene: Scene) -> Iterator[Scene]:
+        """Learn from the next scene; gives the scenes that are decided by it."""
+        self._learn(scene)
+        yield from self._decided(self._seconds - self.look_ahead_seconds)
+
+    def finish(self) -> Iterator[Scene]:
+        """The scenes that are left when no more will come."""
+        yield from self._decided(float("inf"))
 
     def _learn(self, scene: Scene) -> None:
         self._seconds = max(scene.frame.seconds, self._seconds)  # a bad timestamp must not turn time back

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 class PictureSource:
     """Independent pictures: the one at `path`, or every one directly in the folder `path`, sorted by name.
 
-    `Frame.source` is the picture's own path. Turned as EXIF says. Not thread-safe; use one per thread.
+    `Frame.file` is the picture's own path. Turned as EXIF says. Not thread-safe; use one per thread.
 
     Args:
         path: a picture or a folder.
@@ -88,7 +88,7 @@ class PictureSource:
         except OSError as error:
             self.skipped.append((picture, f"{printable(picture)} cannot be read: {error.strerror}."))
             return None
-        return Frame(bgr, printable(picture), number, 0, None, time.monotonic())
+        return Frame(bgr, self.name, number, 0, None, time.monotonic(), printable(picture))
 
     def __iter__(self) -> Iterator[Frame]:
         self.status = SourceStatus(SourceState.LIVE, "", time.monotonic())

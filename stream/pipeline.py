@@ -1,12 +1,9 @@
-"""The product, top to bottom: a source, a hand-off, a recogniser, some sinks."""
+"""The product, top to bottom: sources, a gathering, a recogniser, some sinks."""
 
 from __future__ import annotations
 
-import time
-from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,91 +12,44 @@ from numpy.typing import NDArray
 
 from pose.pool import EstimatorPool
 from pose.poses import Poses
-from stream.assembly import make_estimator, open_from_settings, open_index, warn_of_other_weights
+from stream.assembly import make_estimator, make_gathering, open_from_settings, open_index, warn_of_other_weights
 from stream.errors import SourceError
+from stream.fan_out import FanOut
 from stream.frame import Frame
-from stream.handoff import Handoff
+from stream.gathering import Gathering
 from stream.look_ahead import LookAhead
 from stream.recogniser import Recogniser
 from stream.scene import Scene
-from stream.settings import Settings
+from stream.settings import Settings, SmoothingSettings
 from stream.sinks import Drawing, Sink
 from stream.sources import Source
+from stream.tally import Tally
 
 if TYPE_CHECKING:
     from index.posture_index import PostureIndex
     from pose.estimator import PoseEstimator
 
-__all__ = ["Tally", "check_offline", "scenes", "write"]
+__all__ = ["check_offline", "scenes", "write"]
 
 Stage = Callable[[str], AbstractContextManager[object]]
+Given = Source | str | int | Path
 
-READ_AHEAD: Final = 2  # batches of a recording that may wait
 IDLE_SECONDS: Final = 0.1
-AGES: Final = 1000  # live frames whose age is remembered
-
-
-@dataclass(slots=True)
-class Tally:
-    """What happened so far in a run.
-
-    Attributes:
-        frames: how many were understood.
-        people: how many people in them, everyone counted in every frame.
-        dropped: frames of a live source that a newer one replaced before the network was free.
-        ages: seconds from capture to label of the latest live frames.
-        postures: in how many frames somebody was shown as what, everyone counted; None stands for unknown.
-        reasons: in how many frames somebody was judged unknown for what reason, everyone counted, before smoothing.
-        started_seconds: `time.monotonic()` when the first frame arrived.
-    """
-
-    frames: int = 0
-    people: int = 0
-    dropped: int = 0
-    ages: deque[float] = field(default_factory=lambda: deque(maxlen=AGES))
-    postures: dict[str | None, int] = field(default_factory=dict)
-    reasons: dict[str, int] = field(default_factory=dict)
-    started_seconds: float | None = None
-
-    def count(self, scene: Scene, *, live: bool) -> None:
-        """Add one scene, just understood."""
-        now = time.monotonic()
-        self.frames += 1
-        self.people += len(scene.people)
-        if self.started_seconds is None:
-            self.started_seconds = now
-        if live:
-            self.ages.append(now - scene.frame.captured_seconds)
-        for person in scene.people:
-            self.postures[person.posture] = self.postures.get(person.posture, 0) + 1
-            if person.verdict.reason is not None:
-                reason = str(person.verdict.reason)
-                self.reasons[reason] = self.reasons.get(reason, 0) + 1
-
-    @property
-    def frames_per_second(self) -> float:
-        """Frames per second of wall time since the first one; 0 before the second."""
-        if self.started_seconds is None or self.frames < 2:
-            return 0.0
-        return (self.frames - 1) / max(time.monotonic() - self.started_seconds, 1e-9)
-
-    def age_seconds(self, quantile: float) -> float:
-        """A quantile of the age of live frames from capture to label; NaN without live frames."""
-        return float(np.quantile(np.array(self.ages), quantile)) if self.ages else float("nan")
 
 
 def scenes(
-    source: Handoff | Source | str | int | Path,
+    source: Gathering | Given | Sequence[Given],
     estimator: PoseEstimator | None = None,
     index: PostureIndex | None = None,
     settings: Settings | None = None,
     *,
+    indexes: Mapping[str, PostureIndex] | None = None,
     stage: Stage | None = None,
     tally: Tally | None = None,
     idle: Callable[[], None] | None = None,
     offline: bool = False,
 ) -> Generator[Scene, None, None]:
-    """Understand a source: one `Scene` per frame.
+    """Understand one source or several: one `Scene` per frame, `Scene.frame.source` says whose.
 
     A recording gives every frame, as fast as the machine can. A live source gives the freshest frame each time.
 
@@ -107,18 +57,21 @@ def scenes(
             print(scene.frame.media_seconds, [person.posture for person in scene.people])
 
     Args:
-        source: what `open_source` takes; or an open source, which is closed at the end; or a hand-off that is already
-            reading, so that a camera does not wait while the network loads.
+        source: what `open_source` takes; or an open source, which is closed at the end; or several of those, with
+            different names; or a gathering that is already reading, so that cameras do not wait while the network
+            loads.
         estimator: None for one as the settings want it.
         index: None for the database the settings name, or the starter database where that does not exist.
         settings: None for the defaults.
+        indexes: by the name of the source, databases that name the postures there instead.
         stage: called with a stage's name, gives a context in which it runs; for profiling.
         tally: filled while the scenes come.
         idle: called some times a second while no frame comes.
-        offline: look ahead before a posture is decided (see `LookAhead`), which only a recording allows.
+        offline: look ahead before a posture is decided (see `LookAhead`), which only recordings allow.
 
     Raises:
-        SourceError: the source cannot be read, or looked ahead in; when it fails on the way, after the scenes before.
+        SourceError: a source cannot be read, or looked ahead in. When one fails on the way, after the scenes before
+            and all scenes of the others.
     """
     settings = settings or Settings()
     if estimator is None:
@@ -128,20 +81,16 @@ def scenes(
         warn_of_other_weights(index, estimator)
     timed = stage or nullcontext
     with ExitStack() as stack:
-        if isinstance(source, Handoff):
-            frames = source
-        else:
-            if not isinstance(source, Source):
-                source = open_from_settings(source, settings)
-            frames = stack.enter_context(Handoff(source, capacity=READ_AHEAD * estimator.batch_size, stage=timed))
-        live = frames.source.live
-        batch_size = 1 if live else estimator.batch_size
-        recogniser = Recogniser(estimator, index, settings, stills=frames.source.still, stage=timed)
-        dropped_before = frames.dropped  # while the network was loading
+        frames = _gathering(stack, source, settings, timed)
+        frames.fit(estimator)
+        sources = frames.sources
+        stills = {name for name, one in sources.items() if one.still}
+        recogniser = Recogniser(estimator, index, settings, stills=stills, indexes=indexes, stage=timed)
+        dropped_before = {name: frames.drops(name) for name in sources}  # while the network was loading
 
         def take() -> list[Frame]:
             while not frames.ended:
-                if batch := frames.take(batch_size, timeout_seconds=None if idle is None else IDLE_SECONDS):
+                if batch := frames.take(timeout_seconds=None if idle is None else IDLE_SECONDS):
                     return batch
                 if idle is not None:
                     idle()
@@ -149,23 +98,36 @@ def scenes(
 
         found: Iterator[Scene] = (
             scene
-            for batch, people in _found(stack, estimator, recogniser, take, live=live)
+            for batch, people in _found(stack, estimator, recogniser, take, live=frames.live)
             for scene in recogniser.understand(batch, people)
         )
         if offline:
-            check_offline(frames.source)
-            smoothing = settings.smoothing
-            found = LookAhead(
-                look_ahead_seconds=smoothing.look_ahead_seconds,
-                switch_seconds=smoothing.switch_seconds,
-                unknown_share=smoothing.unknown_share,
-                grace_seconds=smoothing.grace_seconds,
-            )(found)
+            for one in sources.values():
+                check_offline(one)
+            found = _look_ahead(found, settings.smoothing)
         for scene in found:
             if tally is not None:
-                tally.dropped = frames.dropped - dropped_before
-                tally.count(scene, live=live)
+                name = scene.frame.source
+                before = dropped_before[name]
+                tally.of(name).drops = {cause: count - before[cause] for cause, count in frames.drops(name).items()}
+                tally.of(name).count(scene, live=sources[name].live)
             yield scene
+
+
+def _gathering(
+    stack: ExitStack,
+    source: Gathering | Given | Sequence[Given],
+    settings: Settings,
+    stage: Stage,
+) -> Gathering:
+    if isinstance(source, Gathering):
+        return source
+    several = source if isinstance(source, Sequence) and not isinstance(source, str) else [source]
+    opened = []
+    for given in several:
+        one = given if isinstance(given, Source) else open_from_settings(given, settings)
+        opened.append(stack.enter_context(one))
+    return stack.enter_context(make_gathering(opened, stage))
 
 
 def check_offline(source: Source) -> None:
@@ -179,6 +141,29 @@ def check_offline(source: Source) -> None:
         raise SourceError(f"{source.name} {what}. Leave --offline away, or give a recording.")
 
 
+def _look_ahead(found: Iterator[Scene], smoothing: SmoothingSettings) -> Iterator[Scene]:
+    """Every source's postures, decided in hindsight. If `found` fails, what it gave before comes out first."""
+    sources: dict[str, LookAhead] = {}
+    fault: Exception | None = None
+    try:
+        for scene in found:
+            one = sources.get(scene.frame.source)
+            if one is None:
+                one = sources[scene.frame.source] = LookAhead(
+                    look_ahead_seconds=smoothing.look_ahead_seconds,
+                    switch_seconds=smoothing.switch_seconds,
+                    unknown_share=smoothing.unknown_share,
+                    grace_seconds=smoothing.grace_seconds,
+                )
+            yield from one.push(scene)
+    except Exception as error:  # rises again below
+        fault = error
+    for one in sources.values():
+        yield from one.finish()
+    if fault is not None:
+        raise fault
+
+
 def _found(
     stack: ExitStack,
     estimator: PoseEstimator,
@@ -187,7 +172,7 @@ def _found(
     *,
     live: bool,
 ) -> Iterator[tuple[list[Frame], list[Poses]]]:
-    """Batches and the people in them: of a camera one after the other, of a recording several at once."""
+    """Batches and the people in them: where a camera is, one after the other, else several at once."""
     if not live:
         pool = stack.enter_context(EstimatorPool(estimator.concurrency))
         yield from pool.in_order(take, recogniser.find)
@@ -199,16 +184,23 @@ def _found(
 
 def write(
     found: Iterator[Scene],
-    sinks: Sequence[Sink],
+    sinks: Sequence[Sink] | Mapping[str, Sequence[Sink]],
     overlay: Callable[[Scene], NDArray[np.uint8]],
     stage: Stage | None = None,
 ) -> Generator[Scene, None, None]:
-    """Write every scene to every sink, and pass it on.
+    """Write every scene to its sinks, and pass it on.
 
-    Every sink is closed at the end, however it comes: an error, ctrl-C, or nobody asking for more.
+    Every sink is closed at the end, however it comes: an error, ctrl-C, or nobody asking for more. A sink that fails
+    stops only itself; see `FanOut`.
+
+    Args:
+        found: the scenes.
+        sinks: for all sources; or, by the name of the source, for its scenes only.
+        overlay: draws a scene, for the sinks that show pictures.
+        stage: see `scenes`.
 
     Raises:
-        SinkError: a sink cannot write.
+        SinkError: no sink can write any more; or, at the end, one of them could not.
     """
     timed = stage or nullcontext
 
@@ -217,10 +209,8 @@ def write(
             return overlay(scene)
 
     with ExitStack() as stack:
-        for sink in sinks:
-            stack.callback(sink.close)
+        out = FanOut(sinks)
+        stack.callback(out.close)
         for scene in found:
-            drawing = Drawing(scene, draw)
-            for sink in sinks:
-                sink.write(scene, drawing)
+            out.write(scene, Drawing(scene, draw))
             yield scene

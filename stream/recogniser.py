@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
@@ -31,6 +31,7 @@ class _Memory:
     tracker: Tracker
     keypoint_filter: KeypointFilter | None
     smoother: LabelSmoother
+    size: tuple[int, int]  # height, width of the picture
     seconds: float = float("-inf")
 
 
@@ -39,7 +40,7 @@ class _Followed:
     """The people of one frame, with their identities and steadied keypoints."""
 
     poses: Poses
-    identities: list[Identity]
+    identities: list[Identity] | None  # None in a still picture, where nobody is followed
     seconds: float
 
 
@@ -53,7 +54,9 @@ class Recogniser:
         estimator: finds the people.
         index: names their postures.
         settings: None for the defaults.
-        stills: frames are unrelated pictures: nobody is followed or steadied, and a verdict stands as it is.
+        stills: names of sources whose frames are unrelated pictures: nobody is followed or steadied, and a verdict
+            stands as it is.
+        indexes: by the name of the source, databases that name the postures there instead.
         stage: called with a stage's name, gives a context in which it runs; for profiling.
     """
 
@@ -63,13 +66,15 @@ class Recogniser:
         index: PostureIndex,
         settings: Settings | None = None,
         *,
-        stills: bool = False,
+        stills: Container[str] = (),
+        indexes: Mapping[str, PostureIndex] | None = None,
         stage: Callable[[str], AbstractContextManager[object]] = nullcontext,
     ):
         self.estimator = estimator
         self.index = index
         self.settings = settings or Settings()
-        self.stills = stills
+        self._stills = stills
+        self._indexes = dict(indexes or {})
         self._stage = stage
         self._sources: dict[str, _Memory] = {}
 
@@ -86,15 +91,9 @@ class Recogniser:
 
         Frames are followed one after the other, which is cheap; then all their people are searched in one call.
         """
-        if self.stills:
-            named = self._named(everybody)
-            return [
-                Scene(frame, poses, _on_their_own(verdicts))
-                for frame, poses, verdicts in zip(frames, everybody, named, strict=True)
-            ]
         with self._stage("track"):
             followed = [self._follow(frame, poses) for frame, poses in zip(frames, everybody, strict=True)]
-        named = self._named([people.poses for people in followed])
+        named = self._named(frames, followed)
         with self._stage("smooth"):
             return [
                 self._scene(frame, people, verdicts)
@@ -102,9 +101,13 @@ class Recogniser:
             ]
 
     def _follow(self, frame: Frame, poses: Poses) -> _Followed:
+        if frame.source in self._stills:
+            return _Followed(poses, None, frame.seconds)
         memory = self._sources.get(frame.source)
-        if memory is None:
-            memory = self._sources[frame.source] = self._new_memory()
+        size = frame.bgr.shape[0], frame.bgr.shape[1]
+        if memory is None or memory.size != size:  # where people were means nothing in a picture of another size
+            first_number = 1 if memory is None else memory.tracker.next_number
+            memory = self._sources[frame.source] = self._new_memory(size, first_number)
         seconds = memory.seconds = max(frame.seconds, memory.seconds)  # a bad timestamp must not turn time back
         told = memory.tracker.update(poses, seconds)
         identities = [identity for identity in told if identity is not None]
@@ -115,22 +118,34 @@ class Recogniser:
             memory.keypoint_filter.keep(memory.tracker.keys)
         return _Followed(poses, identities, seconds)
 
-    def _named(self, everybody: Sequence[Poses]) -> list[list[Verdict]]:
-        """The verdicts of all people of a batch, frame by frame."""
+    def _named(self, frames: Sequence[Frame], followed: Sequence[_Followed]) -> list[list[Verdict]]:
+        """The verdicts of all people of a batch, frame by frame: one search for every database in use."""
+        asked: dict[int, tuple[PostureIndex, list[int]]] = {}
+        for place, frame in enumerate(frames):
+            index = self._indexes.get(frame.source, self.index)
+            asked.setdefault(id(index), (index, []))[1].append(place)
+        named: list[list[Verdict]] = [[] for _ in frames]
+        for index, places in asked.values():
+            everybody = [followed[place].poses for place in places]
+            verdicts = iter(self._classify(index, everybody))
+            for place, poses in zip(places, everybody, strict=True):
+                named[place] = list(islice(verdicts, len(poses)))
+        return named
+
+    def _classify(self, index: PostureIndex, everybody: Sequence[Poses]) -> list[Verdict]:
         pose = self.settings.pose
         with self._stage("embed"):
-            embed = self.index.embedding
+            embed = index.embedding
             limits = pose.min_keypoints, pose.keypoint_threshold, pose.min_person_px
             reasons = [reason for poses in everybody for reason in unfit(poses, *limits)]
-            rows = np.concatenate(
-                [embed(poses, *limits) for poses in everybody] or [np.zeros((0, embed.dimension), np.float32)]
-            )
+            rows = np.concatenate([embed(poses, *limits) for poses in everybody])
         with self._stage("search"):
             naming = self.settings.index
-            verdicts = iter(self.index.classify(rows, naming.k, naming.min_share, naming.min_margin, reasons))
-        return [list(islice(verdicts, len(poses))) for poses in everybody]
+            return list(index.classify(rows, naming.k, naming.min_share, naming.min_margin, reasons))
 
     def _scene(self, frame: Frame, followed: _Followed, verdicts: list[Verdict]) -> Scene:
+        if followed.identities is None:
+            return Scene(frame, followed.poses, _on_their_own(verdicts))
         keys = [identity.key for identity in followed.identities]
         steadied = self._sources[frame.source].smoother.update(keys, followed.poses.boxes, verdicts, followed.seconds)
         people = [
@@ -139,7 +154,7 @@ class Recogniser:
         ]
         return Scene(frame, followed.poses, tuple(people))
 
-    def _new_memory(self) -> _Memory:
+    def _new_memory(self, size: tuple[int, int], first_number: int) -> _Memory:
         tracking, steadying, smoothing = self.settings.tracking, self.settings.steadying, self.settings.smoothing
         return _Memory(
             Tracker(
@@ -147,6 +162,7 @@ class Recogniser:
                 min_similarity=tracking.min_similarity,
                 confirm_seconds=tracking.confirm_seconds,
                 max_lost_seconds=tracking.max_lost_seconds,
+                first_number=first_number,
             ),
             KeypointFilter(
                 resting_cutoff_hz=steadying.resting_cutoff_hz,
@@ -160,6 +176,7 @@ class Recogniser:
                 unknown_share=smoothing.unknown_share,
                 grace_seconds=smoothing.grace_seconds,
             ),
+            size,
         )
 
 

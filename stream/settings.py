@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
 
 __all__ = [
     "IndexSettings",
@@ -75,6 +76,15 @@ class SourceSettings(_Section):
     webcam_size: Annotated[tuple[Count, Count], FromList] | None = None
     webcam_fps: Annotated[float, Field(gt=0, le=1000)] | None = None
     webcam_format: Annotated[str, Field(pattern=r"^[A-Za-z0-9 ]{4}$")] | None = None
+
+    @field_validator("region")
+    @classmethod
+    def _region_has_room(cls, region: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if region is not None and not (region[0] < region[2] and region[1] < region[3]):
+            raise PydanticCustomError(
+                "region", "it should be [left, top, right, bottom] with left < right, top < bottom"
+            )
+        return region
 
 
 class NamedSource(SourceSettings):

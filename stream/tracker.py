@@ -86,6 +86,10 @@ class Tracker:
         confirm_seconds: a person gets a number after having been seen for this long; one who is never sure, after three
             times as long.
         max_lost_seconds: a person out of sight for longer gets a new number.
+        first_number: of the first person.
+
+    Attributes:
+        next_number: of the next newcomer.
     """
 
     def __init__(
@@ -95,6 +99,7 @@ class Tracker:
         min_similarity: float = 0.3,
         confirm_seconds: float = 0.2,
         max_lost_seconds: float = 2.0,
+        first_number: int = 1,
     ):
         self.sure_score = sure_score
         self.min_similarity = min_similarity
@@ -103,7 +108,7 @@ class Tracker:
         self._tracks: list[_Track] = []
         self._seconds = 0.0
         self._next_key = 1
-        self._next_number = 1
+        self.next_number = first_number
 
     @property
     def keys(self) -> frozenset[int]:
@@ -215,8 +220,8 @@ class Tracker:
             newcomer.key, newcomer.number = lost[nearest].key, lost[nearest].number
             self._tracks.remove(lost[nearest])
         else:
-            newcomer.number = self._next_number
-            self._next_number += 1
+            newcomer.number = self.next_number
+            self.next_number += 1
 
     def _welcome(self, poses: Poses, person: int, seconds: float) -> _Track:
         box = poses.boxes[person].astype(np.float64)

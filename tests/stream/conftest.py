@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -110,6 +110,10 @@ class FakeSource:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def captured_now(frame: Frame) -> Frame:
+    return replace(frame, captured_seconds=time.monotonic())
 
 
 def empty_scene(frame: Frame) -> Scene:

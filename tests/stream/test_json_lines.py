@@ -43,8 +43,8 @@ def test_the_whole_record(scene):
     record = scene_record(scene)
     people = record.pop("people")
     assert record == {
-        "source": "Hof 人", "frame": 3, "epoch": 1, "seconds": 0.1, "media_seconds": 0.1, "captured_at": None,
-        "width": 64, "height": 48,
+        "source": "Hof 人", "file": None, "frame": 3, "epoch": 1, "seconds": 0.1, "media_seconds": 0.1,
+        "captured_at": None, "age_seconds": None, "drops": None, "width": 64, "height": 48,
     }  # fmt: skip
     assert [person["box"] for person in people] == [[0, 0, 90, 90], [1, 2, 30.1, 40], [0, 0, 2, 2]]  # prominence
     unknown, known, untold = people
@@ -79,11 +79,16 @@ def test_a_line_per_frame_complete_at_once(tmp_path, scene, worlds):
 def test_live_frames_tell_the_wall_clock(tmp_path, worlds):
     import time
 
-    source = worlds.FakeSource(live=True)
-    frame = Frame(np.zeros((4, 4, 3), np.uint8), "cam", 0, 0, None, time.monotonic())
-    with JsonLinesSink(tmp_path / "out.jsonl", source) as sink:
+    sources = worlds.FakeSource(live=True, name="cam"), worlds.FakeSource(name="clip")
+    frame = Frame(np.zeros((4, 4, 3), np.uint8), "cam", 0, 0, None, time.monotonic() - 0.25)
+    drops = {"cam": {"replaced": 3}}
+    with JsonLinesSink(tmp_path / "out.jsonl", *sources, drops=drops.__getitem__) as sink:
         sink.write(worlds.empty_scene(frame), None)
-    record = strict((tmp_path / "out.jsonl").read_text())
+        sink.write(worlds.empty_scene(sources[1].frame(0)), None)
+    record, recorded = map(strict, (tmp_path / "out.jsonl").read_text().splitlines())
+    assert 0.25 <= record["age_seconds"] < 5
+    assert record["drops"] == {"replaced": 3}
+    assert (recorded["captured_at"], recorded["age_seconds"], recorded["drops"]) == (None, None, None)
     told = datetime.fromisoformat(record["captured_at"])
     assert told.utcoffset().total_seconds() == 0
     assert abs(told.timestamp() - time.time()) < 5

@@ -30,7 +30,7 @@ def test_sorted_skipping_the_corrupt_ones(tmp_path, caplog):
     with caplog.at_level(logging.WARNING), PictureSource(tmp_path) as source:
         frames = list(source)
     assert [int(frame.bgr[0, 0, 0]) for frame in frames] == [20, 30, 40]
-    assert [frame.source.rsplit("/")[-1] for frame in frames] == ["b.png", "c.bmp", "Ü 人.PNG"]
+    assert [frame.file.rsplit("/")[-1] for frame in frames] == ["b.png", "c.bmp", "Ü 人.PNG"]
     assert [frame.number for frame in frames] == [0, 1, 2]
     assert [frame.media_seconds for frame in frames] == [None] * 3
     assert source.info.frame_count == 5

@@ -10,10 +10,10 @@ import pytest
 from index import PostureIndex
 from pose import Poses, get_embedding
 from stream.frame import Frame
-from stream.pipeline import Tally
 from stream.recogniser import Recogniser
 from stream.settings import Settings
 from stream.status import summary
+from stream.tally import SourceTally
 from tests.worlds import person, poses
 
 BLANK = np.zeros((480, 640, 3), np.uint8)
@@ -124,7 +124,7 @@ def test_nobody_is_a_scene_without_people(index):
 
 
 def test_stills_stand_for_themselves(index):
-    recogniser = Recogniser(Script(poses(person(1, 1)), poses(bowed(1, 1))), index, stills=True)
+    recogniser = Recogniser(Script(poses(person(1, 1)), poses(bowed(1, 1))), index, stills=["cam"])
     first, second = recogniser([frame(0), frame(1)])
     assert np.array_equal(second.poses.keypoints, poses(bowed(1, 1)).keypoints)
     assert [(p.track, p.posture) for p in first.people + second.people] == [(None, "upright"), (None, "bowed")]
@@ -144,9 +144,9 @@ def test_why_nobody_knows_is_counted_and_told(index):
     heap[5:, :2] = heap[5, :2] + 0.2 * np.arange(12)[:, None]
     few = person(250, 100)
     few[4:, 2] = 0.1
-    (scene,) = Recogniser(Script(poses(person(100, 100, height=15), few, heap)), index, stills=True)([frame(0)])
+    (scene,) = Recogniser(Script(poses(person(100, 100, height=15), few, heap)), index, stills=["cam"])([frame(0)])
     assert [p.verdict.reason for p in scene.people] == ["too small", "too few keypoints", "collapsed skeleton"]
-    tally = Tally()
+    tally = SourceTally()
     tally.count(scene, live=False)
     assert tally.reasons == {"too small": 1, "too few keypoints": 1, "collapsed skeleton": 1}
 
