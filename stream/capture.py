@@ -6,6 +6,7 @@ import errno
 import os
 import threading
 from collections.abc import Sequence
+from typing import Final
 
 import cv2
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from stream.errors import SourceError
 
-__all__ = ["Capture", "why_not"]
+__all__ = ["NO_PICTURE", "Capture", "cause_of", "plausible_rate", "why_not"]
 
 # OpenCV and its FFmpeg write to standard error whatever the program's logging says: refused connections, decoder
 # complaints, a dozen lines for a webcam that is not there. Every one of these comes back as a SourceError, so both are
@@ -23,8 +24,10 @@ if "OPENCV_LOG_LEVEL" not in os.environ:
     (_logging or cv2).setLogLevel(0)
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
-# Process-wide in OpenCV, and the only way to say it. RTSP over UDP loses packets and shows grey smears.
-os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;tcp")
+# How long a frozen webcam holds a read, seconds; OpenCV's own 10 s would hold a stopping program too long.
+os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "5")
+
+NO_PICTURE: Final = "holds no moving picture"
 
 
 class Capture:
@@ -34,7 +37,7 @@ class Capture:
     so a close that meets a read leaves the release to the reader, which does it as soon as the read returns.
 
     Raises:
-        SourceError: OpenCV cannot open it; the message says only that, since OpenCV does not say why.
+        SourceError: it does not open; the message, the middle of a sentence, says only that, as OpenCV does.
     """
 
     def __init__(self, source: str | int, backend: int, parameters: Sequence[int] = ()) -> None:
@@ -43,7 +46,7 @@ class Capture:
         self._capture = cv2.VideoCapture(source, backend, list(parameters))
         if not self._capture.isOpened():
             self._capture.release()
-            raise SourceError("OpenCV cannot open it.")
+            raise SourceError("cannot be opened")
 
     @property
     def closed(self) -> bool:
@@ -69,6 +72,22 @@ class Capture:
         with self._lock:
             return float("nan") if self._closed else float(self._capture.get(property_))
 
+    def set(self, property_: int, value: float) -> None:
+        """Ask for a property (`cv2.CAP_PROP_…`); whether it was granted, `get` says. For the reading thread."""
+        with self._lock:
+            if not self._closed:
+                self._capture.set(property_, value)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels, as announced."""
+        return round(self.get(cv2.CAP_PROP_FRAME_WIDTH)), round(self.get(cv2.CAP_PROP_FRAME_HEIGHT))
+
+    @property
+    def frames_per_second(self) -> float | None:
+        """The announced rate; None where it cannot be one."""
+        return plausible_rate(self.get(cv2.CAP_PROP_FPS))
+
     def close(self) -> None:
         """Give the device or connection back. Twice does no harm."""
         self._closed = True
@@ -79,31 +98,47 @@ class Capture:
                 self._lock.release()
 
 
+def plausible_rate(rate: float) -> float | None:
+    """A rate in frames per second as it is, None where it cannot be one: webcams say 0, some streams 90,000."""
+    return rate if 0 < rate < 1000 else None
+
+
 def why_not(address: str, timeout_seconds: float) -> str:
-    """Why a file or address cannot be opened as video, as the middle of a sentence.
+    """Why a file or the address of a recording cannot be opened as video, as the middle of a sentence.
 
     OpenCV says only "no"; PyAV opens the same thing with the same FFmpeg and says why. Never holds the address.
     """
     import av
+
+    try:
+        with av.open(address, timeout=(timeout_seconds, timeout_seconds)) as container:
+            return "cannot be decoded" if container.streams.video else NO_PICTURE
+    except av.error.FFmpegError as fault:
+        return cause_of(fault, timeout_seconds)
+
+
+def cause_of(fault: Exception, timeout_seconds: float) -> str:
+    """What FFmpeg's error means, as the middle of a sentence. Never holds the address, as the error's own text does.
+
+    Args:
+        fault: PyAV's `FFmpegError`.
+        timeout_seconds: the time-out that was in force.
+    """
     from av import error
 
-    options = {"rtsp_transport": "tcp"} if address.lower().startswith("rtsp") else {}
-    try:
-        with av.open(address, options=options, timeout=(timeout_seconds, timeout_seconds)) as container:
-            return "holds no moving picture" if not container.streams.video else "cannot be decoded"
-    except (error.HTTPUnauthorizedError, error.HTTPForbiddenError):
-        return "refuses the user name or password"
-    except error.HTTPNotFoundError:
-        return "does not have this path"
-    except (error.HTTPClientError, error.HTTPServerError) as fault:
-        return f"answers with an error ({fault.strerror})"
-    except (error.InvalidDataError, error.EOFError):
-        return "is not video, or its end is missing"
-    except (error.ExitError, TimeoutError):
-        return f"does not answer within {timeout_seconds:g} s"
-    except ConnectionRefusedError:
-        return "refuses the connection: nothing listens at this address and port"
-    except error.FFmpegError as fault:
-        if fault.errno == errno.EIO:  # what FFmpeg makes of a host name that cannot be resolved
+    match fault:
+        case error.HTTPUnauthorizedError() | error.HTTPForbiddenError():
+            return "refuses the user name or password"
+        case error.HTTPNotFoundError():
+            return "does not have this path"
+        case error.HTTPClientError() | error.HTTPServerError():
+            return f"answers with an error ({fault.strerror})"
+        case error.InvalidDataError() | error.EOFError():
+            return "is not video, or its end is missing"
+        case error.ExitError() | TimeoutError():
+            return f"does not answer within {timeout_seconds:g} s"
+        case ConnectionRefusedError():
+            return "refuses the connection: nothing listens at this address and port"
+        case OSError(errno=errno.EIO):  # what FFmpeg makes of a host name that cannot be resolved
             return "cannot be reached: its host is not known, or the network is down"
-        return f"cannot be opened ({fault.strerror})"
+    return f"cannot be opened ({getattr(fault, 'strerror', None) or type(fault).__name__})"

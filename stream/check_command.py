@@ -59,12 +59,17 @@ def _database(args: argparse.Namespace, settings: Settings) -> str:
 
 def _source_look(address: str, settings: Settings) -> Callable[[], str]:
     from stream.assembly import open_from_settings
+    from stream.live_source import LiveSource
+    from stream.prepared_source import PreparedSource
 
     def look() -> str:
         with open_from_settings(address, settings) as source:
+            camera = source.source if isinstance(source, PreparedSource) else source
+            if isinstance(camera, LiveSource):  # which would wait for ever for a camera that is down
+                info = camera.probe()
+                return f"{source.name}, {info.width}×{info.height}, live"
             frame = next(iter(source))
             height, width = frame.bgr.shape[:2]
-            kind = "live" if source.live else "pictures" if source.still else "a recording"
-            return f"{source.name}, {width}×{height}, {kind}"
+            return f"{source.name}, {width}×{height}, {'pictures' if source.still else 'a recording'}"
 
     return look

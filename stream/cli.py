@@ -67,6 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     from stream import (
+        cameras_command,
         check_command,
         database_commands,
         evaluate_command,
@@ -99,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         evaluate_command,
         evaluate_video_command,
         check_command,
+        cameras_command,
         weights_commands,
         evaluate_pose_command,
         train_command,

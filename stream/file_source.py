@@ -17,6 +17,8 @@ from stream.address import display_name, is_address
 from stream.capture import Capture, why_not
 from stream.errors import SourceError
 from stream.frame import Frame
+from stream.settings import SourceSettings
+from stream.source_state import SourceState, SourceStatus
 from stream.sources import SourceInfo
 
 __all__ = ["FileSource"]
@@ -34,6 +36,11 @@ class FileSource:
     ffprobe's on all test clips; frame number over frame rate is wrong by up to 1.35 s on a real one). Rotation written
     by phones is applied.
 
+    Args:
+        file: a path, or the HTTP address of a recording.
+        settings: time-outs for an address, hardware decoding; None for the defaults.
+        name: what it is called; None for the path, or the address without its password.
+
     Raises:
         SourceError: from the constructor, if it is no video; from the iteration, after every readable frame was given,
             if the file is truncated.
@@ -42,36 +49,39 @@ class FileSource:
     live: Final = False
     still: Final = False
 
-    def __init__(
-        self,
-        file: str | Path,
-        *,
-        open_timeout_seconds: float = 5.0,
-        read_timeout_seconds: float = 5.0,
-    ) -> None:
-        self.name = display_name(file) if is_address(str(file)) else printable(file)
-        self._timeout_seconds = open_timeout_seconds
+    def __init__(self, file: str | Path, settings: SourceSettings | None = None, *, name: str | None = None) -> None:
+        settings = settings or SourceSettings()
+        self._shown = display_name(file) if is_address(str(file)) else printable(file)
+        self.name = name or self._shown
+        self.status = SourceStatus(SourceState.CONNECTING, "", time.monotonic())
+        self._timeout_seconds = settings.open_timeout_seconds
         self.path = None if is_address(str(file)) else Path(file)
         # absolute, because FFmpeg would read "a:b.mp4" as an address
         self._address = str(file) if self.path is None else str(self.path.absolute())
         parameters: list[int] = []
         if self.path is None:
-            parameters += [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(open_timeout_seconds * 1000)]
-            parameters += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(read_timeout_seconds * 1000)]
+            parameters += [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(settings.open_timeout_seconds * 1000)]
+            parameters += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(settings.read_timeout_seconds * 1000)]
         else:
             self._check(self.path)
+        if settings.hardware_decoding == "auto":
+            parameters += [cv2.CAP_PROP_HW_ACCELERATION, cv2.VIDEO_ACCELERATION_ANY]
         try:
             self._capture = Capture(self._address, cv2.CAP_FFMPEG, parameters)
         except SourceError:
             # not chained: FFmpeg's own error holds the address with its password
             raise SourceError(self._cannot_open()) from None
+        if settings.hardware_decoding == "auto":
+            hardware = self._capture.get(cv2.CAP_PROP_HW_ACCELERATION) > 0
+            log.info("%s: decoded on the %s", self.name, "graphics card" if hardware else "CPU")
         count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         self._frames_per_second = rate if math.isfinite(rate) and rate > 0 else DEFAULT_FRAMES_PER_SECOND
+        width, height = self._capture.size
         known = math.isfinite(count) and 0 < count < 2**53
         self.info = SourceInfo(
-            width=round(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
-            height=round(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
+            width=width,
+            height=height,
             frames_per_second=self._frames_per_second,
             frame_count=round(count) if known else None,
             # OpenCV's rate is the average one, so this is the container's duration, also at a varying rate
@@ -82,28 +92,42 @@ class FileSource:
         """Refuse what would end in a crash or a puzzle."""
         try:
             if path.stat().st_size == 0:
-                raise SourceError(f"{self.name} is empty. Copy or record it again.")
+                raise SourceError(f"{self._shown} is empty. Copy or record it again.")
             str(path).encode()
         except FileNotFoundError as error:
-            raise SourceError(f"{self.name}: there is no such file or folder. Check the path.") from error
+            raise SourceError(f"{self._shown}: there is no such file or folder. Check the path.") from error
         except UnicodeEncodeError as error:  # OpenCV 5.0 ends the process with a segmentation fault
             raise SourceError(f"{printable(path)}: the file's name is not UTF-8. Rename the file.") from error
 
     def _cannot_open(self) -> str:
         reason = why_not(self._address, self._timeout_seconds)
         if self.path is None:
-            return f"{self.name} {reason}. Check the address, the user name and the password."
+            return f"{self._shown} {reason}. Check the address, the user name and the password."
         with self.path.open("rb") as file:
             head = file.read(4096)
         if "moving picture" in reason:
-            return f"{self.name} {reason}. Give a video file."
+            return f"{self._shown} {reason}. Give a video file."
         if b"ftyp" in head[:64]:
-            return f"{self.name} is truncated or damaged: its index (moov) is missing. Copy or record it again."
+            return f"{self._shown} is truncated or damaged: its index (moov) is missing. Copy or record it again."
         if b"\0" not in head:
-            return f"{self.name} is not a video: it holds text. Give a video file."
-        return f"{self.name} {reason}. Give a video file that FFmpeg can read, or copy it again if it is damaged."
+            return f"{self._shown} is not a video: it holds text. Give a video file."
+        return f"{self._shown} {reason}. Give a video file that FFmpeg can read, or copy it again if it is damaged."
 
     def __iter__(self) -> Iterator[Frame]:
+        reason = ""
+        self._become(SourceState.LIVE)
+        try:
+            yield from self._frames()
+        except SourceError as fault:
+            reason = str(fault)
+            raise
+        finally:
+            self._become(SourceState.ENDED, reason)
+
+    def _become(self, state: SourceState, reason: str = "") -> None:
+        self.status = SourceStatus(state, reason, time.monotonic())
+
+    def _frames(self) -> Iterator[Frame]:
         number = 0
         before = -math.inf
         while (bgr := self._capture.read()) is not None:
@@ -120,13 +144,13 @@ class FileSource:
         """Raise if frames that the file promises are not in it; a container's count alone is too often an estimate."""
         promised = self.info.frame_count
         if delivered == 0:
-            raise SourceError(f"{self.name} is damaged: not one frame can be decoded. Copy or record it again.")
+            raise SourceError(f"{self._shown} is damaged: not one frame can be decoded. Copy or record it again.")
         if promised is None or delivered >= promised:
             return
         missing, undecodable = _missing_frames(self._address, self._timeout_seconds, promised, delivered)
         if missing:
             raise SourceError(
-                f"{self.name} is truncated: {delivered} of {promised} frames could be read, and all of those were "
+                f"{self._shown} is truncated: {delivered} of {promised} frames could be read, and all of those were "
                 "used. Copy or record it again for the rest."
             )
         if undecodable:

@@ -4,54 +4,35 @@ from __future__ import annotations
 
 import logging
 import random
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
-import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from stream.address import display_name, is_address, redact
-from stream.capture import Capture, why_not
 from stream.errors import SourceError
 from stream.frame import Frame
+from stream.settings import SourceSettings
+from stream.source_state import SourceState, SourceStatus
 from stream.sources import SourceInfo
 
-__all__ = ["LiveSource", "LiveState", "LiveStatus", "retry_seconds"]
+if TYPE_CHECKING:
+    from stream.network_capture import NetworkCapture
+    from stream.webcam import Webcam
+
+__all__ = ["LiveSource", "retry_seconds"]
 
 log = logging.getLogger(__name__)
+
+RETRY_MIN_SECONDS: Final = 0.5
 
 STEADY_SECONDS: Final = 10.0
 """A connection that lived this long was a good one: the next loss starts again with the shortest pause. A camera that
 gives one frame and hangs up does not get hammered."""
-
-
-class LiveState(StrEnum):
-    """Where a live source stands."""
-
-    CONNECTING = "connecting"
-    LIVE = "live"
-    WAITING = "waiting to reconnect"
-    ENDED = "ended"
-
-
-@dataclass(frozen=True, slots=True)
-class LiveStatus:
-    """A live source's state, and why it is in it.
-
-    Attributes:
-        state: where it stands.
-        reason: one clause without a password; empty when there is nothing to say.
-        since_seconds: `time.monotonic()` of the change.
-    """
-
-    state: LiveState
-    reason: str
-    since_seconds: float
 
 
 def retry_seconds(failures: int, shortest: float, longest: float, jitter: float) -> float:
@@ -69,25 +50,23 @@ def retry_seconds(failures: int, shortest: float, longest: float, jitter: float)
 class LiveSource:
     """A camera: frames as they arrive, for ever, over losses of the connection. Not thread-safe; use one per thread.
 
-    When the camera is lost the source waits, with growing pauses, and connects again; `Frame.epoch` counts these.
-    Numbers go on, the picture size may change. `Frame.media_seconds` is None: a camera's own clock restarts with each
-    connection, jumps when the camera's time is set, and is invented by FFmpeg for MJPEG (25 fps whatever comes), so a
-    live frame's time is when it arrived.
+    It connects when it is iterated, and a camera that is down then is waited for like one that is lost later: with
+    growing pauses. `Frame.epoch` counts the connections that gave pictures after the first. Numbers go on, the picture
+    size may change. `Frame.media_seconds` is None: a camera's own clock restarts with each connection, jumps when the
+    camera's time is set, and is invented by FFmpeg for MJPEG (25 fps whatever comes), so a live frame's time is when it
+    arrived.
 
     Read it all the time, on a thread of its own (`Handoff`): frames that nobody takes become old in the network's
-    buffers.
+    buffers. `status` and `close()` are for any thread.
 
     Args:
-        address: webcam number, device path, or network address.
-        open_timeout_seconds: how long the camera may take to answer.
-        read_timeout_seconds: without a picture for this long it counts as lost.
-        retry_min_seconds: the first pause before connecting again.
-        retry_max_seconds: the longest pause.
+        address: webcam number, device path or name, or network address.
+        settings: time-outs, pauses, transport, what is asked of a webcam; None for the defaults.
+        name: what it is called; None for the address without its password.
         jitter: gives 0–1; tests pass a constant.
 
-    Raises:
-        SourceError: from the constructor, if the camera is not there at the first attempt; the wait is bounded by twice
-            `open_timeout_seconds`.
+    Attributes:
+        info: width and height are None before the first connection, and what the newest one announced after it.
     """
 
     live: Final = True
@@ -97,134 +76,204 @@ class LiveSource:
     def __init__(
         self,
         address: str | int,
+        settings: SourceSettings | None = None,
         *,
-        open_timeout_seconds: float = 5.0,
-        read_timeout_seconds: float = 5.0,
-        retry_min_seconds: float = 0.5,
-        retry_max_seconds: float = 15.0,
+        name: str | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self.name = display_name(address)
+        self.name = name or display_name(address)
+        self.info = SourceInfo(None, None)
         self._address = address
-        self._network = isinstance(address, str) and is_address(address)
-        self._open_timeout_seconds = open_timeout_seconds
-        self._read_timeout_seconds = read_timeout_seconds
-        self._retry_min_seconds = retry_min_seconds
-        self._retry_max_seconds = retry_max_seconds
+        self._settings = settings or SourceSettings()
         self._jitter = jitter
-        self._closed = threading.Event()
-        self._capture: Capture | None = None
-        self.status = LiveStatus(LiveState.CONNECTING, "", time.monotonic())
-        capture = self._connect()
-        rate = capture.get(cv2.CAP_PROP_FPS)
-        self.info = SourceInfo(
-            width=round(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
-            height=round(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
-            frames_per_second=rate if 0 < rate < 1000 else None,
-        )
+        self._changed = threading.Condition()  # guards what follows; told when it is closed, and when it is connected
+        self._closed = False
+        self._capture: NetworkCapture | Webcam | None = None
+        self._status = SourceStatus(SourceState.CONNECTING, "", time.monotonic())
+        self._told: set[str] = set()  # reasons that the log has since pictures last came
+        self._asked_seconds: float | None = None  # since when the reader waits for a picture
 
     @property
-    def state(self) -> LiveState:
-        """Where it stands now; `status` adds the reason."""
-        return self.status.state
+    def status(self) -> SourceStatus:
+        """Where it stands now. Whoever asks finds out that it has stalled, for the reader is then held up."""
+        with self._changed:
+            asked, patience = self._asked_seconds, self._settings.stall_seconds
+            if self._status.state is SourceState.LIVE and asked is not None:
+                stalled_seconds = asked + patience
+                if time.monotonic() >= stalled_seconds:
+                    self._become(SourceState.STALLED, f"no picture for {patience:g} s", since_seconds=stalled_seconds)
+            return self._status
 
-    def _become(self, state: LiveState, reason: str = "") -> None:
-        """Change the state, and log the change once."""
-        if self.status.state is state:
-            return
-        self.status = LiveStatus(state, reason, time.monotonic())
-        level = logging.WARNING if state is LiveState.WAITING else logging.INFO
+    def _become(
+        self,
+        state: SourceState,
+        reason: str = "",
+        *,
+        since_seconds: float | None = None,
+        next_try_seconds: float | None = None,
+    ) -> None:
+        """Change the state. The log has each state and reason once until pictures come again."""
+        with self._changed:
+            before = self._status
+            if before.state is SourceState.ENDED:
+                return
+            if state is not before.state:
+                since = time.monotonic() if since_seconds is None else since_seconds
+            else:
+                since = before.since_seconds
+            self._status = SourceStatus(state, reason, since, next_try_seconds)
+            if state is before.state and reason in self._told:
+                return
+            self._told = {reason} if state is SourceState.LIVE else self._told | {reason}
+        level = logging.WARNING if state in (SourceState.WAITING, SourceState.STALLED) else logging.INFO
         log.log(level, "%s: %s%s", self.name, state, f": {reason}" if reason else "")
 
-    def _connect(self) -> Capture:
-        """Open the camera once, in bounded time. Not chained to FFmpeg's error, which holds the password."""
-        started = time.monotonic()
+    def probe(self) -> SourceInfo:
+        """Connect once, look at one picture, and hang up.
+
+        Raises:
+            SourceError: what is wrong and its cure.
+        """
         try:
-            if self._network:
-                capture = Capture(str(self._address), cv2.CAP_FFMPEG, self._network_parameters())
-            else:
-                capture = Capture(self._address, cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY)
-        except SourceError:
-            raise SourceError(self._why_not(time.monotonic() - started)) from None
-        self._capture = capture
-        if self._closed.is_set():  # closed while it was opening
+            capture = self._connect()
+        except SourceError as fault:
+            raise SourceError(self._sentence(str(fault))) from None
+        try:
+            picture = capture.read()
+            if picture is None:
+                raise SourceError(self._sentence(f"gives no picture ({capture.reason})"))
+            self._learn(capture)
+            height, width = picture.shape[:2]
+            return SourceInfo(width, height, self.info.frames_per_second)
+        finally:
             capture.close()
-        return capture
 
-    def _network_parameters(self) -> list[int]:
-        return [
-            cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
-            round(self._open_timeout_seconds * 1000),
-            cv2.CAP_PROP_READ_TIMEOUT_MSEC,
-            round(self._read_timeout_seconds * 1000),
-            # FFmpeg decodes on one thread per core by default, and every thread more holds back one frame: measured on
-            # RTSP at 30 fps, 33 ms with 2 threads and 233 ms with 8. `flags;low_delay` and `fflags;nobuffer` do not
-            # help. One thread decodes 1080p at about 180 fps.
-            cv2.CAP_PROP_N_THREADS,
-            1,
-        ]
-
-    def _why_not(self, took_seconds: float) -> str:
-        if not self._network:
-            return (
-                f"{self.name} cannot be opened. Check that the camera is plugged in, that no other program uses it, "
-                "and that you may read it (on Linux: `ls -l /dev/video*`)."
+    def _sentence(self, reason: str) -> str:
+        cure = "the address, and that the camera is on"
+        if not _in_network(self._address):
+            cure = (
+                "that the camera is plugged in, that no other program uses it, and that you may read it "
+                "(`stance cameras` lists what is here)"
             )
-        reason = f"does not answer within {self._open_timeout_seconds:g} s"
-        if took_seconds < 0.9 * self._open_timeout_seconds:
-            reason = why_not(str(self._address), self._open_timeout_seconds)
-        cure = "the user name and the password" if "password" in reason else "the address, and that the camera is on"
-        return f"{redact(str(self._address))} {reason}. Check {cure}."
+        elif "password" in reason:
+            cure = "the user name and the password"
+        return f"{redact(display_name(self._address))} {reason}. Check {cure}."
+
+    def _connect(self) -> NetworkCapture | Webcam:
+        """Open the camera once, in bounded time."""
+        if _in_network(self._address):
+            from stream.network_capture import NetworkCapture
+
+            return NetworkCapture(str(self._address), self._settings)
+        from stream.webcam import Webcam
+
+        return Webcam(self._address, self._settings)
+
+    def _connect_aside(self) -> NetworkCapture | Webcam | None:
+        """Open the camera on a thread of its own, which a close leaves behind, for opening cannot be interrupted.
+
+        That thread ends with the opening, at the latest after `open_timeout_seconds` where the host's name is known.
+
+        Returns:
+            None once closed.
+
+        Raises:
+            SourceError: see `_connect`.
+        """
+        outcome: list[NetworkCapture | Webcam | BaseException] = []
+
+        def connect() -> None:
+            result: NetworkCapture | Webcam | BaseException
+            try:
+                result = self._connect()
+            except BaseException as fault:  # rises again in the reader
+                result = fault
+            with self._changed:
+                outcome.append(result)
+                if not self._closed:
+                    self._capture = None if isinstance(result, BaseException) else result
+                    self._changed.notify_all()
+                    return
+            if not isinstance(result, BaseException):
+                result.close()
+
+        threading.Thread(target=connect, name=f"connect {self.name}", daemon=True).start()
+        with self._changed:
+            self._changed.wait_for(lambda: outcome or self._closed)
+            if self._closed:
+                return None
+        if isinstance(outcome[0], BaseException):
+            raise outcome[0]
+        return outcome[0]
+
+    def _learn(self, capture: NetworkCapture | Webcam) -> None:
+        width, height = capture.size or (None, None)
+        self.info = SourceInfo(width, height, capture.frames_per_second)
 
     def __iter__(self) -> Iterator[Frame]:
         number = epoch = failures = 0
-        capture = self._capture
+        reason = ""
         try:
-            while capture is not None and not self._closed.is_set():
-                connected = last = time.monotonic()
-                fresh = True
-                while (bgr := capture.read()) is not None:
-                    last = time.monotonic()
-                    self._become(LiveState.LIVE)
-                    if fresh and number > 0:  # a connection that gives no frame makes no epoch
-                        epoch += 1
-                    fresh = False
-                    yield Frame(bgr, self.name, number, epoch, None, last)
-                    number += 1
-                if self._closed.is_set():
-                    return
-                capture.close()
-                if not fresh and last - connected >= STEADY_SECONDS:
-                    failures = 0
-                capture, failures = self._reconnect(failures + 1, self._lost(time.monotonic() - last))
-        finally:
-            self._become(LiveState.ENDED)
-
-    def _lost(self, silent_seconds: float) -> str:
-        if silent_seconds >= 0.9 * self._read_timeout_seconds:
-            return f"no picture for {silent_seconds:.1f} s"
-        return "the camera ended the connection" if self._network else "the camera gives no picture any more"
-
-    def _reconnect(self, failures: int, reason: str) -> tuple[Capture | None, int]:
-        """Try until the camera is back; (None, …) once closed."""
-        while True:
-            self._become(LiveState.WAITING, reason)
-            pause = retry_seconds(failures, self._retry_min_seconds, self._retry_max_seconds, self._jitter())
-            if self._closed.wait(pause):
-                return None, failures
-            try:
-                return self._connect(), failures
-            except SourceError as error:
+            while not self._closed:
+                try:
+                    capture = self._connect_aside()
+                except SourceError as fault:
+                    capture, reason = None, str(fault)
+                if capture is not None:
+                    self._learn(capture)
+                    connected = last = time.monotonic()
+                    pictures = 0
+                    while (bgr := self._read(capture)) is not None:
+                        if pictures == 0 and number > 0:  # a connection that gives no picture makes no epoch
+                            epoch += 1
+                        last = time.monotonic()
+                        yield Frame(bgr, self.name, number, epoch, None, last)
+                        number, pictures = number + 1, pictures + 1
+                    capture.close()
+                    reason = capture.reason
+                    if pictures and last - connected >= STEADY_SECONDS:
+                        failures = 0
                 failures += 1
-                if self._closed.is_set():
-                    return None, failures
-                log.debug("attempt %d failed: %s", failures, error)
+                if not self._pause(failures, reason):
+                    return
+        finally:
+            self._become(SourceState.ENDED)
+
+    def _read(self, capture: NetworkCapture | Webcam) -> NDArray[np.uint8] | None:
+        """The next picture, None when the camera is lost or the source closed."""
+        self._asked_seconds = time.monotonic()
+        picture = capture.read()
+        self._asked_seconds = None
+        if picture is not None and self._status.state is not SourceState.LIVE:
+            where = "on the graphics card" if capture.hardware else "on the CPU"
+            self._become(SourceState.LIVE, f"decoded {where}" if self._settings.hardware_decoding == "auto" else "")
+        return picture
+
+    def _pause(self, failures: int, reason: str) -> bool:
+        """Wait before the next attempt; False once closed."""
+        pause = retry_seconds(failures, RETRY_MIN_SECONDS, self._settings.retry_max_seconds, self._jitter())
+        with self._changed:
+            if self._closed:
+                return False
+            self._become(SourceState.WAITING, reason, next_try_seconds=time.monotonic() + pause)
+            if self._changed.wait_for(lambda: self._closed, pause):
+                return False
+            self._become(SourceState.WAITING, reason)
+            return True
 
     def close(self) -> None:
-        """End the iteration and give the camera back. Twice does no harm; from any thread, also during a wait."""
-        self._closed.set()
-        if self._capture is not None:
-            self._capture.close()
+        """End the iteration and give the camera back. Twice does no harm; from any thread, in every state.
+
+        The iteration ends at once, but for a read that a frozen camera holds up, which takes until
+        `read_timeout_seconds` have passed.
+        """
+        with self._changed:
+            self._closed = True
+            capture = self._capture
+            self._changed.notify_all()
+        if capture is not None:
+            capture.close()
+        self._become(SourceState.ENDED)
 
     def __enter__(self) -> Self:
         return self
@@ -233,3 +282,7 @@ class LiveSource:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _in_network(address: str | int) -> bool:
+    return isinstance(address, str) and is_address(address)

@@ -15,6 +15,7 @@ from index.pictures import decode_picture, is_picture, printable
 from pose.errors import PictureError
 from stream.errors import SourceError
 from stream.frame import Frame
+from stream.source_state import SourceState, SourceStatus
 from stream.sources import SourceInfo
 
 __all__ = ["PictureSource"]
@@ -27,6 +28,10 @@ class PictureSource:
 
     `Frame.file` is the picture's own path. Turned as EXIF says. Not thread-safe; use one per thread.
 
+    Args:
+        path: a picture or a folder.
+        name: what the source is called; None for the path.
+
     Attributes:
         skipped: `(path, reason)` of every picture that could not be read, so far.
 
@@ -37,9 +42,10 @@ class PictureSource:
     live: Final = False
     still: Final = True
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, name: str | None = None) -> None:
         self.path = Path(path)
-        self.name = printable(path)
+        self.name = name or printable(path)
+        self.status = SourceStatus(SourceState.CONNECTING, "", time.monotonic())
         self.skipped: list[tuple[Path, str]] = []
         self._closed = threading.Event()
         self._pictures = self._find()
@@ -54,12 +60,12 @@ class PictureSource:
             with os.scandir(self.path) as entries:
                 files = [Path(entry.path) for entry in entries if entry.is_file()]
         except OSError as error:
-            raise SourceError(f"{self.name} cannot be listed ({error.strerror}).") from error
+            raise SourceError(f"{printable(self.path)} cannot be listed ({error.strerror}).") from error
         pictures = sorted(file for file in files if is_picture(file))
         if not pictures:
             deeper = next((file.parent for file in sorted(self.path.glob("*/*")) if is_picture(file)), None)
             cure = f"There are some in {printable(deeper)}." if deeper else "It must hold pictures directly."
-            raise SourceError(f"{self.name}: there are no pictures in this folder. {cure}")
+            raise SourceError(f"{printable(self.path)}: there are no pictures in this folder. {cure}")
         return pictures
 
     def _open_first(self) -> Frame:
@@ -71,7 +77,7 @@ class PictureSource:
         reason = self.skipped[0][1]
         if len(self._pictures) == 1:
             raise SourceError(reason)
-        raise SourceError(f"{self.name}: none of its {len(self._pictures)} pictures can be read. {reason}")
+        raise SourceError(f"{printable(self.path)}: none of its {len(self._pictures)} pictures can be read. {reason}")
 
     def _read(self, picture: Path, number: int) -> Frame | None:
         try:
@@ -85,6 +91,13 @@ class PictureSource:
         return Frame(bgr, self.name, number, 0, None, time.monotonic(), printable(picture))
 
     def __iter__(self) -> Iterator[Frame]:
+        self.status = SourceStatus(SourceState.LIVE, "", time.monotonic())
+        try:
+            yield from self._frames()
+        finally:
+            self.status = SourceStatus(SourceState.ENDED, "", time.monotonic())
+
+    def _frames(self) -> Iterator[Frame]:
         for _, reason in self.skipped:
             log.warning("skipped: %s", reason)
         if not self._closed.is_set():

@@ -25,7 +25,7 @@ class SourceStatus:
     Attributes:
         state: where it stands.
         reason: one clause without a password; empty when there is nothing to say.
-        since_seconds: `time.monotonic()` of the change.
+        since_seconds: `time.monotonic()` when it came into this state; the reason may be newer.
         next_try_seconds: `time.monotonic()` of the next attempt to connect; None unless it waits for one.
     """
 

@@ -13,6 +13,8 @@ from urllib.parse import unquote, urlsplit
 from stream.address import display_name, is_address
 from stream.errors import SourceError
 from stream.frame import Frame
+from stream.settings import SourceSettings
+from stream.source_state import SourceStatus
 
 __all__ = ["Source", "SourceInfo", "open_source"]
 
@@ -28,15 +30,15 @@ class SourceInfo:
     """What a source says of itself when it opens. None where it does not know.
 
     Attributes:
-        width: pixels, after rotation. A live source may change it later.
+        width: pixels, after rotation. A live source knows it once it is connected, and may change it later.
         height: pixels, after rotation.
         frames_per_second: the nominal rate; live sources often claim a wrong one.
         frame_count: how many frames or pictures there are; containers without an index only estimate it.
         duration_seconds: playing time.
     """
 
-    width: int
-    height: int
+    width: int | None
+    height: int | None
     frames_per_second: float | None = None
     frame_count: int | None = None
     duration_seconds: float | None = None
@@ -46,10 +48,12 @@ class SourceInfo:
 class Source(Protocol):
     """Something that gives frames: iterate once, then close. Not thread-safe; use one per thread.
 
-    Only `close()` may be called from another thread: it ends the iteration, and wakes a source that waits to reconnect.
+    Only `close()` and `status` are for other threads as well: `close()` ends the iteration, and wakes a source that
+    waits to reconnect.
 
     Attributes:
         name: what to print; never holds a password.
+        status: where it stands now.
         live: the frames come at their own pace and only the newest matters. Otherwise every frame counts.
         still: the frames are independent pictures, so nothing carries over from one to the next.
         info: what is known before the first frame.
@@ -58,6 +62,8 @@ class Source(Protocol):
 
     @property
     def name(self) -> str: ...
+    @property
+    def status(self) -> SourceStatus: ...
     @property
     def live(self) -> bool: ...
     @property
@@ -75,47 +81,46 @@ class Source(Protocol):
     ) -> None: ...
 
 
-def open_source(
-    source: str | int | Path,
-    *,
-    open_timeout_seconds: float = 5.0,
-    read_timeout_seconds: float = 5.0,
-    retry_min_seconds: float = 0.5,
-    retry_max_seconds: float = 15.0,
-) -> Source:
+def open_source(source: str | int | Path, settings: SourceSettings | None = None, *, name: str | None = None) -> Source:
     """Open what the user named.
 
-    A number is a webcam; `rtsp://`, `http://` and their like are network streams, except HTTP addresses of recordings
-    (`.mp4`, `.mkv`, …); a folder is a folder of pictures; a file is a picture or a video by its suffix.
+    A number is a webcam, and so are a device's path and a name that `stance cameras` lists; `rtsp://`, `http://` and
+    their like are network streams, except HTTP addresses of recordings (`.mp4`, `.mkv`, …); a folder is a folder of
+    pictures; a file is a picture or a video by its suffix.
+
+    A camera that is down is no fault: the source waits for it (`LiveSource`).
 
     Args:
-        source: number, address, folder or file.
-        open_timeout_seconds: how long a network stream may take to answer.
-        read_timeout_seconds: a live source without a picture for this long has stalled, and is opened again.
-        retry_min_seconds: the first pause before a live source is opened again; doubles up to `retry_max_seconds`.
-        retry_max_seconds: the longest such pause.
+        source: number, address, folder, file, or a camera's name.
+        settings: time-outs and how it is read, and what is done to its pictures before anybody sees them;
+            None for the defaults.
+        name: what it is called; None for the path, or the address without its password.
 
     Raises:
-        SourceError: it is not there, not readable, or did not answer in time.
+        SourceError: a file or folder is not there or not readable, or an address is of no known kind.
     """
+    settings = settings or SourceSettings()
+    opened = _open(source, settings, name)
+    if settings.max_fps is None and settings.rotation == 0 and settings.region is None:
+        return opened
+    from stream.prepared_source import PreparedSource
+
+    return PreparedSource(opened, settings)
+
+
+def _open(source: str | int | Path, settings: SourceSettings, name: str | None) -> Source:
     text = str(source).strip()
-    name = display_name(text)
+    shown = display_name(text)
 
     def live(address: str | int) -> Source:
         from stream.live_source import LiveSource
 
-        return LiveSource(
-            address,
-            open_timeout_seconds=open_timeout_seconds,
-            read_timeout_seconds=read_timeout_seconds,
-            retry_min_seconds=retry_min_seconds,
-            retry_max_seconds=retry_max_seconds,
-        )
+        return LiveSource(address, settings, name=name)
 
     def recording(file: str | Path) -> Source:
         from stream.file_source import FileSource
 
-        return FileSource(file, open_timeout_seconds=open_timeout_seconds, read_timeout_seconds=read_timeout_seconds)
+        return FileSource(file, settings, name=name)
 
     if not text:
         raise SourceError("No source is named. Give a video, a picture, a folder, a webcam number or an address.")
@@ -124,7 +129,7 @@ def open_source(
     if is_address(text):
         scheme = text.partition("://")[0].lower()
         if scheme not in LIVE_SCHEMES:
-            raise SourceError(f"{name}: {scheme}:// is not read here. Use one of {', '.join(sorted(LIVE_SCHEMES))}.")
+            raise SourceError(f"{shown}: {scheme}:// is not read here. Use one of {', '.join(sorted(LIVE_SCHEMES))}.")
         if scheme in ("http", "https") and Path(urlsplit(text).path).suffix.lower() in RECORDING_SUFFIXES:
             return recording(text)
         return live(text)
@@ -133,14 +138,20 @@ def open_source(
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise SourceError(f"{name}: there is no such file or folder. Check the path.") from error
+        if text.startswith("/dev/"):  # a camera that will be plugged in
+            return live(text)
+        from stream.cameras import find_camera, list_cameras
+
+        if Path(text).name == text and find_camera(text, list_cameras()):
+            return live(text)
+        raise SourceError(f"{shown}: there is no such file, folder or camera. Check the path.") from error
     except (OSError, ValueError) as error:
-        raise SourceError(f"{name} cannot be read ({getattr(error, 'strerror', None) or error}).") from error
+        raise SourceError(f"{shown} cannot be read ({getattr(error, 'strerror', None) or error}).") from error
     if stat.S_ISCHR(mode):  # /dev/video0
         return live(str(path))
     from index.pictures import is_picture
     from stream.picture_source import PictureSource
 
     if stat.S_ISDIR(mode) or is_picture(path):
-        return PictureSource(path)
+        return PictureSource(path, name=name)
     return recording(path)
