@@ -52,10 +52,12 @@ def nearest(
         mirror: compare with mirror images too, if the embedding has them.
         mutual: measure the neighbours among themselves too.
     """
+    if len(neighbours) == 0:
+        return _joined(len(queries), k, mutual, [])
     mirrored = embedding.mirrored if mirror else None
     if mirrored is None and embedding.seen is None:
         entries, distances = neighbours.search(queries, k)
-        offsets = _rows(neighbours, entries) - queries[:, None] if mutual else None
+        offsets = neighbours.vectors().take(entries, axis=0) - queries[:, None] if mutual else None
         return Matches(entries, distances, None if offsets is None else _mutual(offsets, entries))
     weights = np.ones_like(queries) if embedding.seen is None else embedding.seen(queries)
     whole = np.isfinite(queries).all(axis=1)
@@ -81,27 +83,24 @@ def nearest(
 
 @dataclass(frozen=True, slots=True)
 class _People:
-    """N people as they are and as in a mirror, and what counts of them.
+    """N people as they are and, where mirror images count, as in a mirror: a row's mirror image is as far from a person
+    as the row is from the person's mirror image.
 
     Attributes:
-        sides: the queries `[N, D]`, and those of their mirror images where these count: a row's mirror image is as far
-            from a person as the row from the person's mirror image.
-        weights: how well each number is seen, `[N, D]` for each of the sides.
+        sides: float32 `[1 or 2, N, D]`.
+        weights: how well each number is seen, float32 `[1 or 2, N, D]`.
         mirrored: turns rows to those of their mirror images; None where these do not count.
     """
 
-    sides: tuple[NDArray[np.float32], ...]
-    weights: tuple[NDArray[np.float32], ...]
+    sides: NDArray[np.float32]
+    weights: NDArray[np.float32]
     mirrored: Mirror | None
 
     @classmethod
     def of(cls, queries: NDArray[np.float32], weights: NDArray[np.float32], mirrored: Mirror | None) -> _People:
         if mirrored is None:
-            return cls((queries,), (weights,), None)
-        return cls((queries, mirrored(queries)), (weights, np.abs(mirrored(weights))), mirrored)
-
-    def __len__(self) -> int:
-        return len(self.sides[0])
+            return cls(queries[None], weights[None], None)
+        return cls(np.stack((queries, mirrored(queries))), np.stack((weights, np.abs(mirrored(weights)))), mirrored)
 
 
 def _nearest_of_all(neighbours: Neighbours, people: _People, k: int) -> NDArray[np.int64]:
@@ -109,11 +108,11 @@ def _nearest_of_all(neighbours: Neighbours, people: _People, k: int) -> NDArray[
 
     Σ w² (x − q)² = Σ w² x² − 2 Σ w² q x + Σ w² q² is one product of matrices for all people and rows.
     """
-    queries, squared_weights = np.concatenate(people.sides), np.concatenate(people.weights) ** 2
-    asked = np.concatenate((squared_weights, -2 * squared_weights * queries), axis=1)
-    squared = asked @ neighbours.squares_and_values().T  # [N or 2 N, R]
-    if len(people.sides) == 2:
-        squared = np.minimum(squared[: len(people)], squared[len(people) :])
+    squared_weights = people.weights**2
+    asked = np.concatenate((squared_weights, -2 * squared_weights * people.sides), axis=2)
+    sides, count, numbers = asked.shape
+    squared = asked.reshape(-1, numbers) @ neighbours.squares_and_values().T
+    squared = np.minimum.reduce(squared.reshape(sides, count, -1))  # [N, R]
     if k >= squared.shape[1]:
         return np.broadcast_to(np.arange(squared.shape[1]), squared.shape)
     return squared.argpartition(k - 1, axis=1)[:, :k]
@@ -121,41 +120,39 @@ def _nearest_of_all(neighbours: Neighbours, people: _People, k: int) -> NDArray[
 
 def _shortlist(neighbours: Neighbours, people: _People, count: int) -> NDArray[np.int64]:
     """`[N, C]`: the `count` nearest rows of every query and of its mirror image, each once; −1 fills up."""
-    found, _ = neighbours.search(np.concatenate(people.sides), count)
-    if len(people.sides) == 1:
-        return found
-    found = np.sort(np.concatenate((found[: len(people)], found[len(people) :]), axis=1), axis=1)
+    sides = [neighbours.search(side, count)[0] for side in people.sides]
+    if len(sides) == 1:
+        return sides[0]
+    found = np.sort(np.concatenate(sides, axis=1), axis=1)
     found[:, 1:][found[:, 1:] == found[:, :-1]] = -1
     return found
 
 
 def _measured(neighbours: Neighbours, people: _People, found: NDArray[np.int64], k: int, mutual: bool) -> Matches:
     """The best `k` of the candidates `[N, C]`."""
-    rows = _rows(neighbours, found)  # [N, C, D]
-    offsets = [
-        (rows - side[:, None]) * weights[:, None] for side, weights in zip(people.sides, people.weights, strict=True)
-    ]
-    squared = np.einsum("ncd,ncd->nc", offsets[0], offsets[0])
-    if people.mirrored is not None:
-        turned = np.einsum("ncd,ncd->nc", offsets[1], offsets[1])
-        nearer = turned < squared
-        squared = np.minimum(squared, turned)
+    rows = neighbours.vectors().take(found, axis=0)  # [N, C, D]; anything where an entry is −1
+    offsets = rows - people.sides[:, :, None]  # [1 or 2, N, C, D]
+    offsets *= people.weights[:, :, None]
+    of_sides = np.einsum("sncd,sncd->snc", offsets, offsets)
     # As if all were seen: a distance over a part is scaled to the full number of dimensions.
-    scale = rows.shape[2] / np.einsum("nd,nd->n", people.weights[0], people.weights[0])
-    squared *= scale[:, None]
+    weights = people.weights[0]
+    scale = rows.shape[2] / np.einsum("nd,nd->n", weights, weights)
+    squared = np.minimum.reduce(of_sides) * scale[:, None]
     missing = found < 0
     if missing.any():
         squared[missing] = np.inf
-    person = np.arange(len(people))[:, None]
     order = squared.argsort(axis=1, kind="stable")[:, :k]  # [N, k or fewer]
-    entries, distances = found[person, order], np.sqrt(squared[person, order])
+    order += np.arange(0, found.size, found.shape[1])[:, None]  # places in [N × C], as `take` is quick
+    entries, distances = found.take(order), np.sqrt(squared.take(order))
     distances[entries < 0] = np.nan
     among = None
     if mutual:
-        compared = offsets[0][person, order]
+        side = of_sides.argmin(axis=0).take(order)
+        numbers = rows.shape[2]
+        compared = offsets.reshape(-1, numbers).take(side * found.size + order, axis=0)  # [N, k, D]
         if people.mirrored is not None:
-            turns = nearer[person, order]
-            compared[turns] = people.mirrored(offsets[1][person, order][turns])
+            turned, each = np.flatnonzero(side), compared.reshape(-1, numbers)
+            each[turned] = people.mirrored(each.take(turned, axis=0))
         among = _mutual(compared, entries)
         among *= scale[:, None, None]
     lacking = (0, k - order.shape[1])
@@ -176,13 +173,6 @@ def _joined(people: int, k: int, mutual: bool, parts: list[tuple[NDArray[np.intp
         if among is not None and part.mutual is not None:
             among[places] = part.mutual
     return Matches(entries, distances, among)
-
-
-def _rows(neighbours: Neighbours, entries: NDArray[np.int64]) -> NDArray[np.float32]:
-    """The rows at `entries`, `[N, C, D]`; anything where an entry is −1."""
-    if len(neighbours) == 0:
-        return np.zeros((*entries.shape, neighbours.dimension), np.float32)
-    return neighbours.vectors().take(entries, axis=0)
 
 
 def _mutual(offsets: NDArray[np.float32], entries: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -164,7 +164,7 @@ def vote(
         weights = ridge_weights(matches.distances, matches.mutual, bandwidth)  # [N, k]
         rest = (1.0 - weights.sum(axis=1, keepdims=True)) / labels
         sharpness = SHARPNESS
-    votes = np.bincount(ballot, weights.ravel(), people * labels).reshape(people, labels)
+    votes: NDArray[np.float64] = np.bincount(ballot, weights.ravel(), people * labels).reshape(people, labels)
     has = np.bincount(ballot, found.ravel(), people * labels).reshape(people, labels) > 0  # a neighbour has the label
     likely = np.where(has, np.maximum(votes + rest, 0.0), 0.0) ** sharpness
     total = likely.sum(axis=1, keepdims=True)
@@ -179,19 +179,18 @@ def vote(
     share = ranked_parts[:, 0]
     lead = share - ranked_parts[:, 1] if labels > 1 else share
     certainty = votes[person, best] - _second(votes, best)
-    count = found.sum(axis=1)
-    distance = _median_of_nearest(matches.distances, count)
 
     named = np.array(classes, object)
     verdicts = []
-    for number, entries, names, distances, order, row, likely_ones, middle, ahead, sure in zip(
-        count.tolist(), matches.entries[:, :NEAREST].tolist(), named[voted[:, :NEAREST]].tolist(),
-        matches.distances[:, :NEAREST].tolist(), named[ranked].tolist(), ranked_parts.tolist(),
-        (ranked_parts > 0).sum(axis=1).tolist(), distance.tolist(), lead.tolist(), certainty.tolist(), strict=True,
+    for number, entries, names, distances, order, row, likely_ones, ahead, sure in zip(
+        found[:, :NEAREST].sum(axis=1).tolist(), matches.entries[:, :NEAREST].tolist(),
+        named[voted[:, :NEAREST]].tolist(), matches.distances[:, :NEAREST].tolist(), named[ranked].tolist(),
+        ranked_parts.tolist(), (ranked_parts > 0).sum(axis=1).tolist(), lead.tolist(), certainty.tolist(), strict=True,
     ):  # fmt: skip
         if number == 0:
             verdicts.append(_nobody(Unknown.TOO_FEW_KEYPOINTS))
             continue
+        middle = (distances[(number - 1) // 2] + distances[number // 2]) / 2  # the median, as they come in order
         reason = None
         if radius is not None and middle > radius:
             reason = Unknown.TOO_FAR
@@ -223,15 +222,6 @@ def _second(values: NDArray[np.float64], best: NDArray[np.intp]) -> NDArray[np.f
     others = values.copy()
     others[np.arange(len(values)), best] = 0.0
     return np.maximum(others.max(axis=1), 0.0)
-
-
-def _median_of_nearest(distances: NDArray[np.float32], count: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Median of the nearest five or fewer, `[N]`: they come nearest first, the missing ones last."""
-    if distances.shape[1] == 0:
-        return np.full(len(distances), np.nan, np.float32)
-    person, middle = np.arange(len(distances)), np.minimum(np.maximum(count, 1), NEAREST) - 1
-    median: NDArray[np.float32] = (distances[person, middle // 2] + distances[person, (middle + 1) // 2]) / 2
-    return median
 
 
 def _nobody(reason: Unknown) -> Verdict:

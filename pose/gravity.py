@@ -45,8 +45,11 @@ _SHOULDERS, _HIPS = _POINTS, _POINTS + 1
 # From where to where: the places, the directions, and what else has a length that is known.
 _LIMBS: Final = ((1, 3), (2, 4), (3, 5), (4, 6), (7, 9), (8, 10), (9, 11), (10, 12))
 _LINES: Final = np.array(
-    [*((_SHOULDERS, point) for point in range(_POINTS)), (_HIPS, _SHOULDERS), (_SHOULDERS, 0), *_LIMBS]
-    + [(7, 1), (8, 2), (1, 2)]
+    [
+        *((_SHOULDERS, point) for point in range(_POINTS)),
+        *((_HIPS, _SHOULDERS), (_SHOULDERS, 0), *_LIMBS),
+        *((7, 1), (8, 2), (1, 2)),
+    ]
 )
 _FROM, _TO = _LINES.T
 _NUMBERS: Final = 23
@@ -142,8 +145,8 @@ def gravity59(keypoints: NDArray[np.floating]) -> NDArray[np.float32]:
     weight = certain[:, _PAIRS, None]  # [N, 2, 2, 1]
     points[:, _POINTS:] = (points[:, _PAIRS] * weight).sum(2) / np.maximum(weight.sum(2), EPSILON)
 
-    lines = points[:, _TO] - points[:, _FROM]  # [N, 26, 2]
-    lines_seen = np.minimum(certain[:, _TO], certain[:, _FROM])  # [N, 26]
+    lines = points.take(_TO, axis=1) - points.take(_FROM, axis=1)  # [N, 26, 2]
+    lines_seen = np.minimum(certain.take(_TO, axis=1), certain.take(_FROM, axis=1))  # [N, 26]
     lengths = np.sqrt((lines[:, _MEASURED] ** 2).sum(-1)) / _LENGTHS
     size = _weighted_percentile(lengths, lines_seen[:, _MEASURED])
     size[certain[:, _SHOULDERS] == 0] = np.nan
@@ -155,16 +158,16 @@ def gravity59(keypoints: NDArray[np.floating]) -> NDArray[np.float32]:
 
 def mirrored(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     """The rows `[N, 59]` of the mirror images of these people."""
-    return rows[:, _MIRROR_FROM] * _MIRROR_SIGN
+    return rows.take(_MIRROR_FROM, axis=1) * _MIRROR_SIGN
 
 
 def seen(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     """How much each number counts, 0–1: how well what it is made of is seen. float32 `[N, 59]`, from the rows alone."""
     points = rows[:, -_POINTS:] / SEEN_WEIGHT  # [N, 13]
     certain = _certain(points[:, 0], points[:, 1:])
-    lines = np.minimum(certain[:, _TO[:_NUMBERS]], certain[:, _FROM[:_NUMBERS]])  # [N, 23]
+    lines = np.minimum(certain.take(_TO[:_NUMBERS], axis=1), certain.take(_FROM[:_NUMBERS], axis=1))  # [N, 23]
     return np.concatenate(
-        (np.repeat(lines, 2, axis=1), HIDDEN_COUNTS + (1.0 - HIDDEN_COUNTS) * points), axis=1, dtype=np.float32
+        (lines.repeat(2, axis=1), HIDDEN_COUNTS + (1.0 - HIDDEN_COUNTS) * points), axis=1, dtype=np.float32
     )
 
 
