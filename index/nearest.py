@@ -120,11 +120,12 @@ def _nearest_of_all(neighbours: Neighbours, people: _People, k: int) -> NDArray[
 
 def _shortlist(neighbours: Neighbours, people: _People, count: int) -> NDArray[np.int64]:
     """`[N, C]`: the `count` nearest rows of every query and of its mirror image, each once; −1 fills up."""
-    sides = [neighbours.search(side, count)[0] for side in people.sides]
-    if len(sides) == 1:
-        return sides[0]
-    found = np.sort(np.concatenate(sides, axis=1), axis=1)
-    found[:, 1:][found[:, 1:] == found[:, :-1]] = -1
+    sides, people_count, numbers = people.sides.shape
+    found = neighbours.candidates(people.sides.reshape(-1, numbers), count)
+    found = np.concatenate(found.reshape(sides, people_count, -1), axis=1)
+    if sides == 2:
+        found.sort(axis=1)
+        found[:, 1:][found[:, 1:] == found[:, :-1]] = -1
     return found
 
 

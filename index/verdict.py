@@ -164,8 +164,9 @@ def vote(
         weights = ridge_weights(matches.distances, matches.mutual, bandwidth)  # [N, k]
         rest = (1.0 - weights.sum(axis=1, keepdims=True)) / labels
         sharpness = SHARPNESS
-    votes: NDArray[np.float64] = np.bincount(ballot, weights.ravel(), people * labels).reshape(people, labels)
-    has = np.bincount(ballot, found.ravel(), people * labels).reshape(people, labels) > 0  # a neighbour has the label
+    shape = people, labels
+    votes = np.bincount(ballot, weights.ravel(), people * labels).reshape(shape).astype(np.float64, copy=False)
+    has = np.bincount(ballot, found.ravel(), people * labels).reshape(shape) > 0  # a neighbour has the label
     likely = np.where(has, np.maximum(votes + rest, 0.0), 0.0) ** sharpness
     total = likely.sum(axis=1, keepdims=True)
     if (total > 0).all():
