@@ -166,6 +166,15 @@ class Neighbours:
         distances[asked, :found] = measured
         return entries, distances
 
+    def candidates(self, queries: NDArray[np.float32], k: int) -> NDArray[np.int64]:
+        """The `k` nearest rows of every query as FAISS gives them, int64 `[N, k or fewer]`: −1 where there is none.
+
+        Args:
+            queries: float32 `[N, D]`, finite.
+            k: how many, at least 1.
+        """
+        return self._ask(np.ascontiguousarray(queries, dtype=np.float32), min(k, len(self)))[1]
+
     def _ask(self, wanted: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """FAISS's own answer: squared distances and rows, each `[N, k]`."""
         searcher = self._searcher(k)

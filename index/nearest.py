@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -51,133 +52,142 @@ def nearest(
         mirror: compare with mirror images too, if the embedding has them.
         mutual: measure the neighbours among themselves too.
     """
+    if len(neighbours) == 0:
+        return _joined(len(queries), k, mutual, [])
     mirrored = embedding.mirrored if mirror else None
     if mirrored is None and embedding.seen is None:
         entries, distances = neighbours.search(queries, k)
-        return Matches(entries, distances, _mutual(_rows(neighbours, entries), entries) if mutual else None)
-    people = len(queries)
-    entries = np.full((people, k), -1, np.int64)
-    distances = np.full((people, k), np.nan, np.float32)
-    among = np.full((people, k, k) if mutual else (people, 0, 0), np.nan, np.float32)
-    whole = np.isfinite(queries).all(axis=1)
+        offsets = neighbours.vectors().take(entries, axis=0) - queries[:, None] if mutual else None
+        return Matches(entries, distances, None if offsets is None else _mutual(offsets, entries))
     weights = np.ones_like(queries) if embedding.seen is None else embedding.seen(queries)
+    whole = np.isfinite(queries).all(axis=1)
     if len(neighbours) <= EXACT_ROWS:
         groups = [(whole, 1)]
     else:
         in_part = whole & (weights < FULLY_SEEN).any(axis=1)
         groups = [(whole & ~in_part, 1), (in_part, SHORTLIST)]
+    parts = []
     for asked, factor in groups:
         if asked.any():
+            person = _People.of(queries[asked], weights[asked], mirrored)
             if len(neighbours) <= EXACT_ROWS:
-                found = _nearest_of_all(neighbours, queries[asked], weights[asked], k, mirrored)
+                found = _nearest_of_all(neighbours, person, k)
             else:
-                found = _shortlist(neighbours, queries[asked], factor * k, mirrored)
-            places = np.flatnonzero(asked)
-            entries[places], distances[places], vectors = _measured(
-                neighbours, queries[asked], weights[asked], found, k, mirrored
-            )
-            if mutual:
-                scale = _as_if_all_seen(weights[asked])[:, None, None]
-                among[places] = _mutual(vectors, entries[places]) * scale
-    return Matches(entries, distances, among if mutual else None)
+                found = _shortlist(neighbours, person, factor * k)
+            part = _measured(neighbours, person, found, k, mutual)
+            if asked.all():
+                return part
+            parts.append((np.flatnonzero(asked), part))
+    return _joined(len(queries), k, mutual, parts)
 
 
-def _nearest_of_all(
-    neighbours: Neighbours,
-    queries: NDArray[np.float32],
-    weights: NDArray[np.float32],
-    k: int,
-    mirrored: Mirror | None,
-) -> NDArray[np.int64]:
+@dataclass(frozen=True, slots=True)
+class _People:
+    """N people as they are and, where mirror images count, as in a mirror: a row's mirror image is as far from a person
+    as the row is from the person's mirror image.
+
+    Attributes:
+        sides: float32 `[1 or 2, N, D]`.
+        weights: how well each number is seen, float32 `[1 or 2, N, D]`.
+        mirrored: turns rows to those of their mirror images; None where these do not count.
+    """
+
+    sides: NDArray[np.float32]
+    weights: NDArray[np.float32]
+    mirrored: Mirror | None
+
+    @classmethod
+    def of(cls, queries: NDArray[np.float32], weights: NDArray[np.float32], mirrored: Mirror | None) -> _People:
+        if mirrored is None:
+            return cls(queries[None], weights[None], None)
+        return cls(np.stack((queries, mirrored(queries))), np.stack((weights, np.abs(mirrored(weights)))), mirrored)
+
+
+def _nearest_of_all(neighbours: Neighbours, people: _People, k: int) -> NDArray[np.int64]:
     """The `k` nearest of all rows `[N, k or fewer]`, in any order.
 
-    Σ w² (x − q)² = Σ w² x² − 2 Σ w² q x + Σ w² q² is one product of matrices for all people and rows; the mirror
-    image of x against q is x against the mirror image of q.
+    Σ w² (x − q)² = Σ w² x² − 2 Σ w² q x + Σ w² q² is one product of matrices for all people and rows.
     """
-    squared_weights = weights**2
-    weighted = -2 * squared_weights * queries
-    asked = np.concatenate((squared_weights, weighted), axis=1)
-    if mirrored is not None:
-        asked = np.concatenate((asked, np.concatenate((np.abs(mirrored(squared_weights)), mirrored(weighted)), axis=1)))
-    squared = asked @ neighbours.squares_and_values().T  # [N or 2 N, R]
-    if mirrored is not None:
-        squared = np.minimum(squared[: len(queries)], squared[len(queries) :])
+    squared_weights = people.weights**2
+    asked = np.concatenate((squared_weights, -2 * squared_weights * people.sides), axis=2)
+    sides, count, numbers = asked.shape
+    squared = asked.reshape(-1, numbers) @ neighbours.squares_and_values().T
+    squared = np.minimum.reduce(squared.reshape(sides, count, -1))  # [N, R]
     if k >= squared.shape[1]:
         return np.broadcast_to(np.arange(squared.shape[1]), squared.shape)
-    return np.argpartition(squared, k - 1, axis=1)[:, :k]
+    return squared.argpartition(k - 1, axis=1)[:, :k]
 
 
-def _shortlist(
-    neighbours: Neighbours, queries: NDArray[np.float32], count: int, mirrored: Mirror | None
-) -> NDArray[np.int64]:
+def _shortlist(neighbours: Neighbours, people: _People, count: int) -> NDArray[np.int64]:
     """`[N, C]`: the `count` nearest rows of every query and of its mirror image, each once; −1 fills up."""
-    if mirrored is None:
-        return neighbours.search(queries, count)[0]
-    people = len(queries)
-    both, _ = neighbours.search(np.concatenate((queries, mirrored(queries))), count)
-    found = np.sort(np.concatenate((both[:people], both[people:]), axis=1), axis=1)
-    found[:, 1:][found[:, 1:] == found[:, :-1]] = -1
+    sides, people_count, numbers = people.sides.shape
+    found = neighbours.candidates(people.sides.reshape(-1, numbers), count)
+    found = np.concatenate(found.reshape(sides, people_count, -1), axis=1)
+    if sides == 2:
+        found.sort(axis=1)
+        found[:, 1:][found[:, 1:] == found[:, :-1]] = -1
     return found
 
 
-def _measured(
-    neighbours: Neighbours,
-    queries: NDArray[np.float32],
-    weights: NDArray[np.float32],
-    found: NDArray[np.int64],
-    k: int,
-    mirrored: Mirror | None,
-) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
-    """The best `k` of the candidates `[N, C]`: entries and distances `[N, k]`, and the rows as compared `[N, k, D]`."""
-    people, dimension = queries.shape
-    rows = _rows(neighbours, found)  # [N, C, D]
-    plain = rows * weights[:, None]
-    compared = queries * weights
-    squared = _squared(plain, compared)
-    if mirrored is not None:
-        turned = mirrored(rows.reshape(-1, dimension)).reshape(rows.shape) * weights[:, None]
-        squared_turned = _squared(turned, compared)
-        nearer = squared_turned < squared
-        squared = np.where(nearer, squared_turned, squared)
-    squared = np.where(found >= 0, squared * _as_if_all_seen(weights)[:, None], np.inf)
-    order = np.argsort(squared, axis=1, kind="stable")[:, :k]  # [N, k or fewer]
-    best = np.take_along_axis(squared, order, axis=1)
-    person = np.arange(people)[:, None]
-    vectors = plain[person, order]
-    if mirrored is not None:
-        vectors = np.where(nearer[person, order][..., None], turned[person, order], vectors)
-    entries = np.where(np.isfinite(best), np.take_along_axis(found, order, axis=1), -1)
-    distances = np.where(np.isfinite(best), np.sqrt(best), np.nan)
-    missing = k - order.shape[1]
-    if missing > 0:
-        entries = np.pad(entries, ((0, 0), (0, missing)), constant_values=-1)
-        distances = np.pad(distances, ((0, 0), (0, missing)), constant_values=np.nan)
-        vectors = np.pad(vectors, ((0, 0), (0, missing), (0, 0)))
-    return entries, distances.astype(np.float32), vectors
+def _measured(neighbours: Neighbours, people: _People, found: NDArray[np.int64], k: int, mutual: bool) -> Matches:
+    """The best `k` of the candidates `[N, C]`."""
+    rows = neighbours.vectors().take(found, axis=0)  # [N, C, D]; anything where an entry is −1
+    offsets = rows - people.sides[:, :, None]  # [1 or 2, N, C, D]
+    offsets *= people.weights[:, :, None]
+    of_sides = np.einsum("sncd,sncd->snc", offsets, offsets)
+    # As if all were seen: a distance over a part is scaled to the full number of dimensions.
+    weights = people.weights[0]
+    scale = rows.shape[2] / np.einsum("nd,nd->n", weights, weights)
+    squared = np.minimum.reduce(of_sides) * scale[:, None]
+    missing = found < 0
+    if missing.any():
+        squared[missing] = np.inf
+    order = squared.argsort(axis=1, kind="stable")[:, :k]  # [N, k or fewer]
+    order += np.arange(0, found.size, found.shape[1])[:, None]  # places in [N × C], as `take` is quick
+    entries, distances = found.take(order), np.sqrt(squared.take(order))
+    distances[entries < 0] = np.nan
+    among = None
+    if mutual:
+        side = of_sides.argmin(axis=0).take(order)
+        numbers = rows.shape[2]
+        compared = offsets.reshape(-1, numbers).take(side * found.size + order, axis=0)  # [N, k, D]
+        if people.mirrored is not None:
+            turned, each = np.flatnonzero(side), compared.reshape(-1, numbers)
+            each[turned] = people.mirrored(each.take(turned, axis=0))
+        among = _mutual(compared, entries)
+        among *= scale[:, None, None]
+    lacking = (0, k - order.shape[1])
+    if lacking[1] > 0:
+        entries = np.pad(entries, ((0, 0), lacking), constant_values=-1)
+        distances = np.pad(distances, ((0, 0), lacking), constant_values=np.nan)
+        among = None if among is None else np.pad(among, ((0, 0), lacking, lacking), constant_values=np.nan)
+    return Matches(entries, distances, among)
 
 
-def _as_if_all_seen(weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What a squared distance over the part that is seen is multiplied by, `[N]`."""
-    scale: NDArray[np.float32] = weights.shape[1] / (weights**2).sum(axis=1)
-    return scale
+def _joined(people: int, k: int, mutual: bool, parts: list[tuple[NDArray[np.intp], Matches]]) -> Matches:
+    """One answer from those for groups of the people, which say where they stand; the others have no neighbours."""
+    entries = np.full((people, k), -1, np.int64)
+    distances = np.full((people, k), np.nan, np.float32)
+    among = np.full((people, k, k), np.nan, np.float32) if mutual else None
+    for places, part in parts:
+        entries[places], distances[places] = part.entries, part.distances
+        if among is not None and part.mutual is not None:
+            among[places] = part.mutual
+    return Matches(entries, distances, among)
 
 
-def _rows(neighbours: Neighbours, entries: NDArray[np.int64]) -> NDArray[np.float32]:
-    """The rows at `entries`, `[N, C, D]`; anything where an entry is −1."""
-    if len(neighbours) == 0:
-        return np.zeros((*entries.shape, neighbours.dimension), np.float32)
-    return neighbours.vectors()[entries]
+def _mutual(offsets: NDArray[np.float32], entries: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Squared distances between every person's neighbours, `[N, k, k]`; NaN where there is none.
 
-
-def _squared(rows: NDArray[np.float32], queries: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Squared distances `[N, C]` from every query to its candidates."""
-    difference = rows - queries[:, None]
-    return np.einsum("ncd,ncd->nc", difference, difference)
-
-
-def _mutual(vectors: NDArray[np.float32], entries: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Squared distances between every person's neighbours, `[N, k, k]`; NaN where there is none."""
-    length = np.einsum("nkd,nkd->nk", vectors, vectors)
-    squared = length[:, :, None] + length[:, None, :] - 2 * vectors @ vectors.swapaxes(1, 2)
-    there = entries >= 0
-    return np.where(there[:, :, None] & there[:, None, :], squared.clip(min=0), np.float32(np.nan))
+    From their offsets from the person `[N, k, D]`, which are short: fewer digits cancel than between rows.
+    """
+    product = offsets @ offsets.swapaxes(1, 2)
+    length = np.einsum("nkk->nk", product)
+    squared = length[:, :, None] + length[:, None, :]
+    product *= 2
+    squared -= product
+    np.maximum(squared, 0, out=squared)
+    lacking = entries < 0
+    if lacking.any():
+        squared[lacking[:, :, None] | lacking[:, None, :]] = np.nan
+    return squared

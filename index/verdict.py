@@ -152,61 +152,66 @@ def vote(
         return []
     if len(codes) == 0:
         return [_nobody(Unknown.EMPTY_DATABASE)] * people
-    person = np.arange(people)
+    labels = len(classes)
     found = matches.entries >= 0  # [N, k]
     voted = codes[matches.entries]  # [N, k]; a missing neighbour votes for something with weight 0
-    has = np.zeros((people, len(classes)), bool)  # whether a neighbour has the label
-    np.logical_or.at(has, (person[:, None], voted), found)
+    ballot = (voted + labels * np.arange(people)[:, None]).ravel()  # every vote's place in [N × labels]
     rest: NDArray[np.float64] = np.zeros((people, 1))
     sharpness = 1.0
     if bandwidth is None or matches.mutual is None:
         weights = np.where(found, 1.0 / (np.where(found, matches.distances, 0.0).astype(np.float64) + EPSILON), 0.0)
     else:
         weights = ridge_weights(matches.distances, matches.mutual, bandwidth)  # [N, k]
-        rest = (1.0 - weights.sum(axis=1, keepdims=True)) / len(classes)
+        rest = (1.0 - weights.sum(axis=1, keepdims=True)) / labels
         sharpness = SHARPNESS
-    votes: NDArray[np.float64] = np.zeros((people, len(classes)))
-    np.add.at(votes, (person[:, None], voted), weights)
-    likely = np.where(has, (votes + rest).clip(min=0.0), 0.0) ** sharpness
+    shape = people, labels
+    votes = np.bincount(ballot, weights.ravel(), people * labels).reshape(shape).astype(np.float64, copy=False)
+    has = np.bincount(ballot, found.ravel(), people * labels).reshape(shape) > 0  # a neighbour has the label
+    likely = np.where(has, np.maximum(votes + rest, 0.0), 0.0) ** sharpness
     total = likely.sum(axis=1, keepdims=True)
-    even = has / np.maximum(has.sum(axis=1, keepdims=True), 1)
-    parts = np.where(total > 0, likely / np.where(total > 0, total, 1.0), even)
-    best = parts.argmax(axis=1)  # [N]
-    share = parts[person, best]
-    lead = share - _second(parts, best)
+    if (total > 0).all():
+        parts = likely / total
+    else:
+        even = has / np.maximum(has.sum(axis=1, keepdims=True), 1)
+        parts = np.where(total > 0, likely / np.where(total > 0, total, 1.0), even)
+    ranked = (-parts).argsort(axis=1, kind="stable")  # [N, labels], the likeliest first
+    person, best = np.arange(people), ranked[:, 0]
+    ranked_parts = parts[person[:, None], ranked]
+    share = ranked_parts[:, 0]
+    lead = share - ranked_parts[:, 1] if labels > 1 else share
     certainty = votes[person, best] - _second(votes, best)
-    count = found.sum(axis=1)
-    distance = _median_of_nearest(matches.distances, count)
 
+    named = np.array(classes, object)
     verdicts = []
-    for number, entries, names, distances, row, top, part, middle, ahead, sure in zip(
-        count.tolist(), matches.entries[:, :NEAREST].tolist(), voted[:, :NEAREST].tolist(),
-        matches.distances[:, :NEAREST].tolist(), parts.tolist(), best.tolist(), share.tolist(), distance.tolist(),
-        lead.tolist(), certainty.tolist(), strict=True,
+    for number, entries, names, distances, order, row, likely_ones, ahead, sure in zip(
+        found[:, :NEAREST].sum(axis=1).tolist(), matches.entries[:, :NEAREST].tolist(),
+        named[voted[:, :NEAREST]].tolist(), matches.distances[:, :NEAREST].tolist(), named[ranked].tolist(),
+        ranked_parts.tolist(), (ranked_parts > 0).sum(axis=1).tolist(), lead.tolist(), certainty.tolist(), strict=True,
     ):  # fmt: skip
         if number == 0:
             verdicts.append(_nobody(Unknown.TOO_FEW_KEYPOINTS))
             continue
+        middle = (distances[(number - 1) // 2] + distances[number // 2]) / 2  # the median, as they come in order
         reason = None
         if radius is not None and middle > radius:
             reason = Unknown.TOO_FAR
-        elif part < min_share or ahead <= TIE:
+        elif row[0] < min_share or ahead <= TIE:
             reason = Unknown.NO_MAJORITY
         elif ahead < min_margin:
             reason = Unknown.TOO_CLOSE
-        elif classes[top] == OTHER_LABEL:
+        elif order[0] == OTHER_LABEL:
             reason = Unknown.OTHER
         verdicts.append(
             Verdict(
-                label=classes[top] if reason is None else None,
-                share=part,
+                label=order[0] if reason is None else None,
+                share=row[0],
                 distance=middle,
-                best=classes[top],
+                best=order[0],
                 reason=reason,
                 entries=tuple(entries[:number]),
-                labels=tuple([classes[name] for name in names[:number]]),
+                labels=tuple(names[:number]),
                 distances=tuple(distances[:number]),
-                probabilities=_ranked(classes, row),
+                probabilities=tuple(zip(order[:likely_ones], row[:likely_ones], strict=True)),
                 certainty=sure,
             )
         )
@@ -217,22 +222,7 @@ def _second(values: NDArray[np.float64], best: NDArray[np.intp]) -> NDArray[np.f
     """The largest value of every row but that at `best`, at least 0: `[N]`."""
     others = values.copy()
     others[np.arange(len(values)), best] = 0.0
-    second: NDArray[np.float64] = others.max(axis=1).clip(min=0.0)
-    return second
-
-
-def _median_of_nearest(distances: NDArray[np.float32], count: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Median of the nearest five or fewer, `[N]`: they come nearest first, the missing ones last."""
-    if distances.shape[1] == 0:
-        return np.full(len(distances), np.nan, np.float32)
-    person, middle = np.arange(len(distances)), (count.clip(1, NEAREST) - 1)
-    median: NDArray[np.float32] = (distances[person, middle // 2] + distances[person, (middle + 1) // 2]) / 2
-    return median
-
-
-def _ranked(classes: tuple[str, ...], row: list[float]) -> tuple[tuple[str, float], ...]:
-    ranked = sorted((code for code, part in enumerate(row) if part > 0), key=row.__getitem__, reverse=True)
-    return tuple((classes[code], row[code]) for code in ranked)
+    return np.maximum(others.max(axis=1), 0.0)
 
 
 def _nobody(reason: Unknown) -> Verdict:

@@ -39,11 +39,16 @@ def ridge_weights(distances: NDArray[np.float32], mutual: NDArray[np.float32], b
     k = distances.shape[1]
     if k == 0:
         return np.zeros(distances.shape)
-    tenth = np.nan_to_num(distances[:, min(BANDWIDTH_NEIGHBOUR, k) - 1], nan=np.inf)
-    own = (BANDWIDTH_FACTOR * tenth).clip(SMALLEST_SHARE * bandwidth, bandwidth)
+    tenth = distances[:, min(BANDWIDTH_NEIGHBOUR, k) - 1]
+    # fmin takes the bandwidth where there is no tenth neighbour.
+    own = np.maximum(np.fmin(BANDWIDTH_FACTOR * tenth, bandwidth), SMALLEST_SHARE * bandwidth)
     scale = -0.5 / own**2  # [N]
-    near = np.exp(scale[:, None] * np.nan_to_num(np.asarray(distances, np.float64), nan=np.inf) ** 2)
-    alike = np.exp(scale[:, None, None] * np.nan_to_num(np.asarray(mutual, np.float64), nan=np.inf))
+    near = np.exp(scale[:, None] * distances**2)
+    alike = np.exp(scale[:, None, None] * mutual)
+    lacking = np.isnan(near)
+    if lacking.any():
+        near[lacking] = 0.0
+        alike[np.isnan(alike)] = 0.0
     alike[:, np.arange(k), np.arange(k)] = 1.0 + RIDGE
     weights: NDArray[np.float64] = np.linalg.solve(alike, near[..., None])[..., 0]
     return weights

@@ -8,7 +8,7 @@ yoga postures; angles and heights beside these numbers made nothing better, a le
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,18 +35,28 @@ hide legs: of people seen as they are, 87.4 % get the right label, 88.5 % at 1, 
 everyday postures, held back in turn)."""
 EPSILON: Final = 1e-6
 
-# The 13 points: the head, then left and right shoulder, elbow, wrist, hip, knee and ankle.
+# The 13 points: the head, then left and right shoulder, elbow, wrist, hip, knee and ankle. Two more stand for the pairs
+# at either end of the torso.
 _POINTS: Final = 13
 _LEFT, _RIGHT = list(range(1, _POINTS, 2)), list(range(2, _POINTS, 2))
-_SHOULDERS: Final = (1, 2)
-_HIPS: Final = (7, 8)
-# Limbs between points, after those from the hips to the shoulders and from the shoulders to the head.
-_LIMBS: Final = np.array([(1, 3), (2, 4), (3, 5), (4, 6), (7, 9), (8, 10), (9, 11), (10, 12)])
-# Length over the length of the torso, seen in full.
-_TORSO: Final = np.array([(1, 7), (2, 8)])
-_LENGTHS: Final = np.array([0.62, 0.62, 0.52, 0.52, 0.85, 0.85, 0.85, 0.85])
-_SHOULDER_WIDTH: Final = 0.75
-_NECK: Final = 0.5
+_PAIRS: Final = np.array([(1, 2), (7, 8)])
+_SHOULDERS, _HIPS = _POINTS, _POINTS + 1
+
+# From where to where: the places, the directions, and what else has a length that is known.
+_LIMBS: Final = ((1, 3), (2, 4), (3, 5), (4, 6), (7, 9), (8, 10), (9, 11), (10, 12))
+_LINES: Final = np.array(
+    [
+        *((_SHOULDERS, point) for point in range(_POINTS)),
+        *((_HIPS, _SHOULDERS), (_SHOULDERS, 0), *_LIMBS),
+        *((7, 1), (8, 2), (1, 2)),
+    ]
+)
+_FROM, _TO = _LINES.T
+_NUMBERS: Final = 23
+"""So many lines give two numbers each."""
+_MEASURED: Final = slice(14, None)
+_LENGTHS: Final = np.array([0.5, 0.62, 0.62, 0.52, 0.52, 0.85, 0.85, 0.85, 0.85, 1.0, 1.0, 0.75])
+"""Of neck, limbs, both sides of the torso and shoulders, seen in full, over the length of the torso."""
 
 # Mean y, spread of x, spread of y of each pair of points and limbs, over the training pictures and their mirror images,
 # so that every number weighs alike and zero means "as on average". Mean x of the left one; the right one has the other
@@ -80,8 +90,9 @@ def _table(statistics: tuple[tuple[float, float, float, float], ...], single: in
     return np.array(mean), np.array(spread)
 
 
-_POINT_MEAN, _POINT_SPREAD = _table(_POINT_STATISTICS, 1)  # [13, 2]
-_LIMB_MEAN, _LIMB_SPREAD = _table(_LIMB_STATISTICS, 2)  # [10, 2]
+_MEAN, _SPREAD = (
+    np.concatenate(both) for both in zip(_table(_POINT_STATISTICS, 1), _table(_LIMB_STATISTICS, 2), strict=True)
+)  # each [23, 2]
 
 
 def _mirror_order() -> tuple[NDArray[np.intp], NDArray[np.float32]]:
@@ -89,9 +100,9 @@ def _mirror_order() -> tuple[NDArray[np.intp], NDArray[np.float32]]:
     swapped = np.arange(_POINTS)
     swapped[_LEFT], swapped[_RIGHT] = _RIGHT, _LEFT
     limbs = np.array([0, 1, 3, 2, 5, 4, 7, 6, 9, 8])
-    pairs = np.concatenate((swapped, limbs + _POINTS))  # [23]
-    order = np.concatenate(((pairs[:, None] * 2 + [0, 1]).ravel(), swapped + 2 * len(pairs)))
-    sign = np.concatenate((np.tile([-1.0, 1.0], len(pairs)), np.ones(_POINTS)))
+    lines = np.concatenate((swapped, limbs + _POINTS))  # [23]
+    order = np.concatenate(((lines[:, None] * 2 + [0, 1]).ravel(), swapped + 2 * _NUMBERS))
+    sign = np.concatenate((np.tile([-1.0, 1.0], _NUMBERS), np.ones(_POINTS)))
     return order, sign.astype(np.float32)
 
 
@@ -118,101 +129,62 @@ def gravity59(keypoints: NDArray[np.floating]) -> NDArray[np.float32]:
         from.
     """
     keypoints = np.asarray(keypoints, np.float64)
-    visible = ((keypoints[..., 2] - HIDDEN_SCORE) / (SEEN_SCORE - HIDDEN_SCORE)).clip(0.0, 1.0)  # [N, 17]
-    visible = np.where(np.isfinite(keypoints[..., :2]).all(-1), np.nan_to_num(visible), 0.0)
-    xy = np.where(visible[..., None] > 0, keypoints[..., :2], 0.0)
-    weight = np.where(visible > 0, keypoints[..., 2], 0.0)[:, : K.LEFT_SHOULDER, None] ** 2  # [N, 5, 1]
-    head = (xy[:, : K.LEFT_SHOULDER] * weight).sum(1, keepdims=True) / np.maximum(weight.sum(1, keepdims=True), EPSILON)
-    points = np.concatenate((head, xy[:, K.LEFT_SHOULDER :]), axis=1)  # [N, 13, 2]
-    certain = np.concatenate(
-        (visible[:, : K.LEFT_SHOULDER].max(1, keepdims=True), visible[:, K.LEFT_SHOULDER :]), axis=1
-    )  # [N, 13]
-
-    shoulders, from_shoulders = _middle(points, certain, _SHOULDERS)  # [N, 2], [N]
-    hips, from_hips = _middle(points, certain, _HIPS)
-    limbs = points[:, _LIMBS[:, 1]] - points[:, _LIMBS[:, 0]]  # [N, 8, 2]
-    limbs_seen = np.minimum(certain[:, _LIMBS[:, 0]], certain[:, _LIMBS[:, 1]])  # [N, 8]
-    neck, neck_seen = points[:, 0] - shoulders, np.minimum(certain[:, 0], from_shoulders)
-
-    torso = np.linalg.norm(points[:, _TORSO[:, 1]] - points[:, _TORSO[:, 0]], axis=-1)
-    width = np.linalg.norm(points[:, _SHOULDERS[1]] - points[:, _SHOULDERS[0]], axis=-1)
-    size = _weighted_percentile(
-        np.column_stack(
-            (
-                torso,
-                np.linalg.norm(limbs, axis=-1) / _LENGTHS,
-                width / _SHOULDER_WIDTH,
-                np.linalg.norm(neck, axis=-1) / _NECK,
-            )
-        ),
-        np.column_stack(
-            (
-                np.minimum(certain[:, _TORSO[:, 0]], certain[:, _TORSO[:, 1]]),
-                limbs_seen,
-                certain[:, list(_SHOULDERS)].min(1),
-                neck_seen,
-            )
-        ),
-    )[:, None, None]
-
-    places = ((points - shoulders[:, None]) / size - _POINT_MEAN) / _POINT_SPREAD
-    places *= np.minimum(certain, from_shoulders[:, None])[..., None]
-    directions = (
-        np.concatenate(((shoulders - hips)[:, None], neck[:, None], limbs), 1) / size - _LIMB_MEAN
-    ) / _LIMB_SPREAD
-    seen_in_full = np.column_stack((np.minimum(from_shoulders, from_hips), neck_seen, limbs_seen))
-    directions *= seen_in_full[..., None]
     people = len(keypoints)
-    rows = np.concatenate((places.reshape(people, 26), directions.reshape(people, 20), SEEN_WEIGHT * certain), axis=1)
-    return np.where(np.isfinite(rows).all(axis=1, keepdims=True) & (from_shoulders[:, None] > 0), rows, np.nan).astype(
-        np.float32
-    )
+    score = keypoints[..., 2]
+    visible = np.minimum(np.maximum((score - HIDDEN_SCORE) / (SEEN_SCORE - HIDDEN_SCORE), 0.0), 1.0)  # [N, 17]
+    visible = np.where(np.isfinite(keypoints).all(-1), visible, 0.0)
+    xy = np.where(visible[..., None] > 0, keypoints[..., :2], 0.0)
+    of_head = slice(K.LEFT_SHOULDER)
+    weight = np.where(visible[:, of_head] > 0, score[:, of_head], 0.0)[..., None] ** 2  # [N, 5, 1]
+
+    points: NDArray[np.float64] = np.empty((people, _POINTS + 2, 2))
+    points[:, 0] = (xy[:, of_head] * weight).sum(1) / np.maximum(weight.sum(1), EPSILON)
+    points[:, 1:_POINTS] = xy[:, K.LEFT_SHOULDER :]
+    certain = _certain(visible[:, of_head].max(1), visible[:, K.LEFT_SHOULDER :])  # [N, 15]
+    # Where one of a pair is hidden, the other stands for both: seen from the side they are one place.
+    weight = certain[:, _PAIRS, None]  # [N, 2, 2, 1]
+    points[:, _POINTS:] = (points[:, _PAIRS] * weight).sum(2) / np.maximum(weight.sum(2), EPSILON)
+
+    lines = points.take(_TO, axis=1) - points.take(_FROM, axis=1)  # [N, 26, 2]
+    lines_seen = np.minimum(certain.take(_TO, axis=1), certain.take(_FROM, axis=1))  # [N, 26]
+    lengths = np.sqrt((lines[:, _MEASURED] ** 2).sum(-1)) / _LENGTHS
+    size = _weighted_percentile(lengths, lines_seen[:, _MEASURED])
+    size[certain[:, _SHOULDERS] == 0] = np.nan
+    numbers = (lines[:, :_NUMBERS] / size[:, None, None] - _MEAN) / _SPREAD * lines_seen[:, :_NUMBERS, None]
+    rows = np.concatenate((numbers.reshape(people, 2 * _NUMBERS), SEEN_WEIGHT * certain[:, :_POINTS]), axis=1)
+    rows[np.isnan(size)] = np.nan
+    return rows.astype(np.float32)
 
 
 def mirrored(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     """The rows `[N, 59]` of the mirror images of these people."""
-    return rows[:, _MIRROR_FROM] * _MIRROR_SIGN
+    return rows.take(_MIRROR_FROM, axis=1) * _MIRROR_SIGN
 
 
 def seen(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     """How much each number counts, 0–1: how well what it is made of is seen. float32 `[N, 59]`, from the rows alone."""
-    certain = rows[:, -_POINTS:] / SEEN_WEIGHT  # [N, 13]
-    from_shoulders, from_hips = certain[:, list(_SHOULDERS)].max(1), certain[:, list(_HIPS)].max(1)
-    of_limbs = np.column_stack(
-        (
-            np.minimum(from_shoulders, from_hips),
-            np.minimum(certain[:, 0], from_shoulders),
-            np.minimum(certain[:, _LIMBS[:, 0]], certain[:, _LIMBS[:, 1]]),
-        )
-    )
-    of_points = np.minimum(certain, from_shoulders[:, None])
+    points = rows[:, -_POINTS:] / SEEN_WEIGHT  # [N, 13]
+    certain = _certain(points[:, 0], points[:, 1:])
+    lines = np.minimum(certain.take(_TO[:_NUMBERS], axis=1), certain.take(_FROM[:_NUMBERS], axis=1))  # [N, 23]
     return np.concatenate(
-        (
-            np.repeat(of_points, 2, axis=1),
-            np.repeat(of_limbs, 2, axis=1),
-            HIDDEN_COUNTS + (1.0 - HIDDEN_COUNTS) * certain,
-        ),
-        axis=1,
-    ).astype(np.float32)
+        (lines.repeat(2, axis=1), HIDDEN_COUNTS + (1.0 - HIDDEN_COUNTS) * points), axis=1, dtype=np.float32
+    )
 
 
-def _middle(
-    points: NDArray[np.float64], certain: NDArray[np.float64], pair: tuple[int, int]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The middle of a left and a right point `[N, 2]`, and how well the better one of them is seen `[N]`.
-
-    Where one of the two is hidden, the other stands for both: seen from the side they are one place.
-    """
-    weight = certain[:, list(pair)]  # [N, 2]
-    middle = (points[:, list(pair)] * weight[..., None]).sum(1) / np.maximum(weight.sum(1), EPSILON)[:, None]
-    return middle, weight.max(1)
+def _certain(head: NDArray[Any], body: NDArray[Any]) -> NDArray[Any]:
+    """How well every point is seen, `[N, 15]`, from the head's `[N]` and that of the 12 others; a pair as its better
+    half."""
+    certain = np.empty((len(body), _POINTS + 2), body.dtype)
+    certain[:, 0], certain[:, 1:_POINTS] = head, body
+    certain[:, _POINTS:] = certain[:, _PAIRS].max(2)
+    return certain
 
 
 def _weighted_percentile(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """The `SIZE_SHARE` percentile of every row, `[N]`; NaN where nothing has weight or all lengths are zero."""
-    order = np.argsort(values, axis=1)
-    values = np.take_along_axis(values, order, axis=1)
-    reached = np.take_along_axis(weights, order, axis=1).cumsum(axis=1)
+    row = np.arange(len(values))
+    order = values.argsort(axis=1)
+    reached = weights[row[:, None], order].cumsum(axis=1)
     place = (reached >= SIZE_SHARE * reached[:, -1:]).argmax(axis=1)
-    found = values[np.arange(len(values)), place]
+    found = values[row, order[row, place]]
     return np.where((reached[:, -1] > 0) & (found > EPSILON), found, np.nan)
