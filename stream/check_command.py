@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pose.errors import StanceError
 from stream.settings import Settings
+
+if TYPE_CHECKING:
+    from stream.named_sources import NamedAddress
 
 __all__ = ["register"]
 
@@ -19,7 +22,9 @@ def register(subparsers: Any) -> None:
         help="say whether a run would work, without running",
         description="Check the settings, the weights, the database and the sources, without running.",
     )
-    parser.add_argument("sources", metavar="SOURCE", nargs="*", help="a video, camera or address to try")
+    parser.add_argument(
+        "sources", metavar="SOURCE", nargs="*", help="a video, camera or address to try (those in the settings)"
+    )
     parser.add_argument("--index", metavar="PREFIX", help="the database's files without suffix (pose_index)")
     parser.set_defaults(run=_check)
 
@@ -29,7 +34,7 @@ def _check(args: argparse.Namespace, settings: Settings) -> int:
         ("settings", lambda: "every value is usable"),  # faults in them have ended the command before this
         ("weights", lambda: _weights(settings)),
         ("database", lambda: _database(args, settings)),
-        *((f"source {number}", _source_look(address, settings)) for number, address in enumerate(args.sources, 1)),
+        *((f"source {number}", _source_look(one)) for number, one in enumerate(_sources(args, settings), 1)),
     ]
     failed = 0
     for name, look in looks:
@@ -57,13 +62,19 @@ def _database(args: argparse.Namespace, settings: Settings) -> str:
     return f"{prefix}, {index.rows} rows, postures {', '.join(index.classes)}"
 
 
-def _source_look(address: str, settings: Settings) -> Callable[[], str]:
-    from stream.assembly import open_from_settings
+def _sources(args: argparse.Namespace, settings: Settings) -> list[NamedAddress]:
+    from stream.named_sources import named_addresses
+
+    return named_addresses(args.sources, settings) if args.sources or settings.sources else []
+
+
+def _source_look(one: NamedAddress) -> Callable[[], str]:
     from stream.live_source import LiveSource
     from stream.prepared_source import PreparedSource
+    from stream.sources import open_source
 
     def look() -> str:
-        with open_from_settings(address, settings) as source:
+        with open_source(one.address, one.settings, name=one.name) as source:
             camera = source.source if isinstance(source, PreparedSource) else source
             if isinstance(camera, LiveSource):  # which would wait for ever for a camera that is down
                 info = camera.probe()

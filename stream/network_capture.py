@@ -61,20 +61,7 @@ class NetworkCapture:
         self._closed = False
         self._timeout_seconds = settings.read_timeout_seconds
         self._decoded: deque[Any] = deque()
-        started = time.monotonic()
-        try:
-            self._container = av.open(
-                address,
-                options=_options(address, settings),
-                timeout=(settings.open_timeout_seconds, settings.read_timeout_seconds),
-                hwaccel=_hardware() if settings.hardware_decoding == "auto" else None,
-            )
-        except av.error.FFmpegError as fault:
-            # not chained, for it holds the address with its password; and its kind says nothing after a time-out
-            late = time.monotonic() - started >= 0.9 * settings.open_timeout_seconds
-            timeout_seconds = settings.open_timeout_seconds
-            cause = f"does not answer within {timeout_seconds:g} s" if late else cause_of(fault, timeout_seconds)
-            raise SourceError(cause) from None
+        self._container = _open(address, settings)
         if not self._container.streams.video:
             self._container.close()
             raise SourceError(NO_PICTURE)
@@ -143,6 +130,24 @@ class NetworkCapture:
                 self._container.close()
             finally:
                 self._lock.release()
+
+
+def _open(address: str, settings: SourceSettings) -> Any:
+    """PyAV's container; see `NetworkCapture` for what it raises."""
+    started = time.monotonic()
+    timeout_seconds = settings.open_timeout_seconds
+    try:
+        return av.open(
+            address,
+            options=_options(address, settings),
+            timeout=(timeout_seconds, settings.read_timeout_seconds),
+            hwaccel=_hardware() if settings.hardware_decoding == "auto" else None,
+        )
+    except av.error.FFmpegError as fault:
+        cause = cause_of(fault, timeout_seconds)
+    if time.monotonic() - started >= 0.9 * timeout_seconds:  # the kind of a late fault says nothing
+        cause = f"does not answer within {timeout_seconds:g} s"
+    raise SourceError(cause)  # out here, or FFmpeg's fault would hang on as its context, with address and password
 
 
 def _options(address: str, settings: SourceSettings) -> dict[str, str]:

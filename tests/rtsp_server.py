@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """A real RTSP server for tests and demonstrations: loops H.264 clips without B-frames, at their own pace.
 
-    /usr/bin/python3 tests/rtsp_server.py [--port 8554] [--login USER:PASSWORD] cam=clip.mp4 …
+    /usr/bin/python3 tests/rtsp_server.py [--host 127.0.0.1] [--port 8554] [--login USER:PASSWORD] cam=clip.mp4 …
 
 serves rtsp://127.0.0.1:8554/cam. `cam=pictures.i420:640x360@25` serves raw pictures instead, encoded as they are sent,
 with a clock drawn into each: 32 bits in a bar over its top, white for 1, the milliseconds of the system's monotonic
@@ -138,13 +138,14 @@ def ask_for_login(server, factories, login):
 
 def main():
     parser = argparse.ArgumentParser()
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8554)
     parser.add_argument("--login", metavar="USER:PASSWORD")
     parser.add_argument("clips", nargs="+", metavar="NAME=FILE")
     arguments = parser.parse_args()
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
-    server.set_address("127.0.0.1")
+    server.set_address(arguments.host)
     server.set_service(str(arguments.port))
     factories = []
     for clip in arguments.clips:

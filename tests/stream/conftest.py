@@ -4,10 +4,11 @@ real RTSP server."""
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 from pose.poses import Poses
 from stream.frame import Frame
 from stream.scene import Scene
+from stream.source_state import SourceState, SourceStatus
 from stream.sources import SourceInfo
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,6 +84,7 @@ class FakeSource:
     name: str = "fake"
     permits: threading.Semaphore | None = None
     given: int = 0
+    status: SourceStatus = field(default_factory=lambda: SourceStatus(SourceState.LIVE))
     closed: threading.Event = field(default_factory=threading.Event)
 
     def __iter__(self) -> Iterator[Frame]:
@@ -143,21 +146,38 @@ def wait_until(condition: Callable[[], object], timeout_seconds: float = 10.0) -
 class RtspServer:
     """`tests/rtsp_server.py` in a process of its own, which can be killed and started again on the same port."""
 
-    def __init__(self, clip: Path, login: str | None = None) -> None:
+    def __init__(
+        self, clip: Path, login: str | None = None, host: str = "127.0.0.1", prefix: Sequence[str] = ()
+    ) -> None:
         self.port = 0
-        self._clip = clip
-        self._login = login
+        self.clip = clip
+        self.login = login
+        self._host = host
+        self._prefix = prefix
         self._process: subprocess.Popen[str] | None = None
         self.start()
 
     def start(self) -> None:
-        command = ["/usr/bin/python3", str(ROOT / "tests" / "rtsp_server.py"), "--port", str(self.port)]
-        command += ["--login", self._login] if self._login else []
-        self._process = subprocess.Popen([*command, f"cam={self._clip}"], stdout=subprocess.PIPE, text=True)
+        """Start, or start again, on the same port; `clip` and `login` may have been changed before."""
+        command = [*self._prefix, "/usr/bin/python3", str(ROOT / "tests" / "rtsp_server.py")]
+        command += ["--host", self._host, "--port", str(self.port)]
+        command += ["--login", self.login] if self.login else []
+        self._process = subprocess.Popen([*command, f"cam={self.clip}"], stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         ready = self._process.stdout.readline().split()
         assert ready[:1] == ["ready"], "the RTSP server did not start"
         self.port = int(ready[1])
+
+    def address(self, login: str = "") -> str:
+        return f"rtsp://{login and login + '@'}{self._host}:{self.port}/cam"
+
+    def freeze(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         assert self._process is not None

@@ -16,6 +16,8 @@ from pose.errors import StanceError
 from stream.errors import SourceError
 from stream.file_source import FileSource
 from stream.picture_source import PictureSource
+from stream.settings import SourceSettings
+from stream.source_state import SourceState
 from stream.sources import Source, open_source
 
 
@@ -24,9 +26,9 @@ def clip(tmp_path, worlds):
     return worlds.write_clip(tmp_path / "clip.mp4", [n / 30 for n in range(20)])
 
 
-def refusal(source, **timeouts):
-    with pytest.raises(SourceError) as caught:
-        open_source(source, **timeouts)
+def refusal(source, **settings):
+    with pytest.raises(SourceError) as caught, open_source(source, SourceSettings(**settings)) as opened:
+        opened.probe()  # only a live source opens in silence
     message = str(caught.value)
     assert isinstance(caught.value, StanceError)
     assert isinstance(caught.value, OSError)
@@ -45,6 +47,7 @@ def test_a_video_a_picture_a_folder(clip, tmp_path):
         for source in (video, single, folder):
             assert isinstance(source, Source)
             assert not source.live
+            assert source.status.state is SourceState.CONNECTING
         assert (video.still, single.still, folder.still) == (False, True, True)
         assert (video.info.width, video.info.height, video.info.frame_count) == (192, 128, 20)
     with open_source(clip.as_uri()) as video:
