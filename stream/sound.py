@@ -7,10 +7,10 @@ import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import av
+from av.bitstream import BitStreamFilterContext
 
 from index.pictures import printable
 from stream.sources import Source
@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
     from av.audio.stream import AudioStream
     from av.container import InputContainer, OutputContainer
-    from av.filter import Graph
-    from av.packet import Packet
 
-__all__ = ["Sound", "open_sound"]
+__all__ = ["Packet", "Sound", "open_sound"]
 
 log = logging.getLogger(__name__)
+
+Packet: TypeAlias = Any
+"""An `av.packet.Packet`. PyAV declares its times optional; here they are always there."""
 
 COPIED: Final = frozenset({"aac", "ac3", "alac", "eac3", "flac", "mp3", "opus"})
 """What MP4 holds as it is. Everything else (PCM, Vorbis, …) is encoded again."""
@@ -55,7 +56,7 @@ def open_sound(source: Source) -> Sound | None:
     except av.error.FFmpegError as error:
         log.warning("%s: its sound cannot be read (%s); the video is written without", name, error.strerror)
         return None
-    stream = container.streams.best("audio")
+    stream: Any = container.streams.best("audio")
     if stream is not None and stream.codec_context is not None:
         return Sound(name, container, stream)
     if stream is not None:
@@ -81,12 +82,15 @@ class Sound:
         self._name = name
         self._container = container
         self._stream = stream
-        self._pictures = container.streams.best("video")
-        start = self._pictures.start_time if self._pictures is not None else None
-        self._zero = (start or 0) * self._pictures.time_base if self._pictures is not None else Fraction(0)
+        self._pictures: Any = container.streams.best("video")
+        self._zero = _start_seconds(self._pictures)
         context = stream.codec_context
-        described = stream.codec.name not in DESCRIBED or context.extradata
-        self._encoder = None if stream.codec.name in COPIED and described else _AacEncoder(stream)
+        coding = stream.codec.canonical_name
+        described = coding not in DESCRIBED or context.extradata
+        self._encoder = None if coding in COPIED and described else _AacEncoder(stream)
+        # a transport stream describes its AAC in every packet, MP4 once
+        adts = coding == "aac" and not context.extradata
+        self._unwrap = BitStreamFilterContext("aac_adtstoasc", stream) if adts else None
         self.rate = stream.sample_rate if self._encoder is None else self._encoder.rate
         self._packets = container.demux(*filter(None, (self._pictures, stream)))
         self._ready: deque[Packet] = deque()
@@ -148,9 +152,18 @@ class Sound:
             if seconds > self._picture_seconds and packet.size:
                 self._picture_seconds = seconds
         elif packet.size:
-            self._ready.extend(self._timed(packet) if self._encoder is None else self._encoded(packet))
+            self._ready.extend(self._copied(packet) if self._encoder is None else self._encoded(packet))
 
-    def _timed(self, packet: Packet) -> Iterable[Packet]:
+    def _copied(self, packet: Packet) -> Iterable[Packet]:
+        if self._unwrap is None:
+            return (self._timed(packet),)
+        try:
+            return [self._timed(unwrapped) for unwrapped in self._unwrap.filter(packet)]
+        except av.error.FFmpegError as error:
+            log.debug("%s: a damaged packet of sound is left out: %s", self._name, error)
+            return ()
+
+    def _timed(self, packet: Packet) -> Packet:
         """The packet, its times counted in samples from where the pictures begin."""
         size = self._stream.codec_context.frame_size or round((packet.duration or 0) * packet.time_base * self.rate)
         if packet.pts is None:
@@ -167,7 +180,7 @@ class Sound:
         packet.pts = packet.dts = pts
         packet.duration = size
         packet.time_base = Fraction(1, self.rate)
-        return (packet,)
+        return packet
 
     def _encoded(self, packet: Packet) -> Iterable[Packet]:
         assert self._encoder is not None
@@ -194,6 +207,11 @@ class Sound:
         self._container.close()
 
 
+def _start_seconds(stream: Any) -> Fraction:
+    """When a stream begins, by the file's clock; 0 if there is none, or it does not say."""
+    return Fraction(0) if stream is None or stream.start_time is None else stream.start_time * stream.time_base
+
+
 class _AacEncoder:
     """Decoded sound to AAC; packets have times in samples, as the frames' times say."""
 
@@ -201,7 +219,7 @@ class _AacEncoder:
         self.rate = stream.sample_rate if stream.sample_rate in AAC_RATES else 48000
         self._channels = min(2, stream.channels)
         self._layout = "mono" if self._channels == 1 else "stereo"
-        self._graph: Graph | None = None
+        self._graph: Any = None
         self._context: AudioCodecContext = av.CodecContext.create("aac", "w")
         self._context.sample_rate = self.rate
         self._context.layout = self._layout
@@ -231,7 +249,7 @@ class _AacEncoder:
             packets += self._context.encode(samples)
         return packets if frame is not None else packets + self._context.encode(None)
 
-    def _build(self, frame: AudioFrame) -> Graph:
+    def _build(self, frame: AudioFrame) -> Any:
         graph = av.filter.Graph()
         graph.link_nodes(
             graph.add_abuffer(

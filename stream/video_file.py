@@ -24,9 +24,7 @@ from stream.sinks import check_output
 from stream.sources import Source
 
 if TYPE_CHECKING:
-    from av.packet import Packet
-
-    from stream.sound import Sound
+    from stream.sound import Packet, Sound
 
 __all__ = ["CRF", "PRESET", "VideoFile", "VideoTiming", "check_video_output"]
 
@@ -291,7 +289,9 @@ class VideoFile:
         except (av.error.FFmpegError, OSError) as error:
             self.abandon()
             reason = getattr(error, "strerror", None) or str(error)
-            raise SinkError(f"{self.path} cannot be written any further ({reason}). Is the disk full or gone?") from error
+            raise SinkError(
+                f"{self.path} cannot be written any further ({reason}). Is the disk full or gone?"
+            ) from error
 
     def abandon(self) -> None:
         """Let go of the file without its end; what is in it stays playable. Twice does no harm."""
