@@ -16,6 +16,7 @@ from pose.gate import unfit
 from pose.poses import Poses
 from stream.frame import Frame
 from stream.keypoint_filter import KeypointFilter
+from stream.likeness import scores_apart
 from stream.scene import Person, Scene
 from stream.settings import Settings
 from stream.smoothing import LabelSmoother
@@ -87,6 +88,8 @@ class Recogniser:
         Frames are followed one after the other, which is cheap; then all their people are searched in one call.
         """
         if self.stills:
+            least = self.settings.pose.person_threshold
+            everybody = [poses.select(scores_apart(poses) >= least) for poses in everybody]
             named = self._named(everybody)
             return [
                 Scene(frame, poses, _on_their_own(verdicts))
@@ -147,6 +150,7 @@ class Recogniser:
                 min_similarity=tracking.min_similarity,
                 confirm_seconds=tracking.confirm_seconds,
                 max_lost_seconds=tracking.max_lost_seconds,
+                least_score=self.settings.pose.person_threshold,
             ),
             KeypointFilter(
                 resting_cutoff_hz=steadying.resting_cutoff_hz,
