@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pose.keypoints import SIGMAS
 from pose.poses import Poses
 
-__all__ = ["SEEN", "doubles", "keypoint_similarity", "likeness"]
+__all__ = ["SEEN", "doubles", "keypoint_similarity", "likeness", "scores_apart"]
 
 BUFFER: Final = 0.3  # boxes grow on every side by this share of the square root of their area before comparison
 KEYPOINT_WEIGHT: Final = 0.5  # of the keypoints in the likeness; boxes have the rest
@@ -18,6 +18,8 @@ SEEN: Final = 0.5  # keypoints from this score on take part in a comparison
 DOUBLE: Final = 0.5
 """Two skeletons in one frame more alike than this are mostly one person's. Looked at by eye in a street scene: of 24
 pairs drawn from 0.5–0.7 one was two people, of 24 from above none; but two people who hug reach 0.7."""
+DECAY: Final = 0.5
+"""How fast a score fades with the overlap; the paper's σ."""
 _VARIANCES: Final = (2 * np.array(SIGMAS)) ** 2
 
 
@@ -74,6 +76,22 @@ def doubles(poses: Poses) -> list[tuple[int, int, float]]:
     area = np.minimum(_area(boxes)[first], _area(boxes)[second])
     alike = keypoint_similarity(poses.keypoints[first], poses.keypoints[second], area)
     return [pair for pair in zip(first.tolist(), second.tolist(), alike.tolist(), strict=True) if pair[2] > DOUBLE]
+
+
+def scores_apart(poses: Poses) -> NDArray[np.float64]:
+    """What is left of everybody's score `[N]`, 0–1, beside the better ones in whose place they stand.
+
+    `score · exp(-IoU² / σ)` with the better person whose box overlaps most (Gaussian Soft-NMS, Bodla et al., 2017). A
+    weak network finds a person a second time with other limbs, a head lower or to the hips only: the keypoints are not
+    alike then, but such a double has a poor score and stands in the place of the first. A child before an adult overlaps
+    little by this measure, and of two who embrace each has a score of its own.
+    """
+    boxes = poses.boxes.astype(np.float64)
+    order = np.argsort(-poses.scores, kind="stable")
+    most = np.zeros(len(poses))
+    most[order] = np.tril(_iou(boxes[order], boxes[order]), -1).max(1, initial=0.0)
+    apart: NDArray[np.float64] = poses.scores * np.exp(-(most**2) / DECAY)
+    return apart
 
 
 def _iou(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:

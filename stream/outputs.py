@@ -20,6 +20,8 @@ from stream.sinks import BackgroundSink, Sink, check_output
 from stream.timeline_sink import TimelineSink, check_timeline
 
 if TYPE_CHECKING:
+    from stream.picture_sink import PictureSink
+    from stream.recording import Recording
     from stream.sources import Source
     from stream.window import WindowSink
 
@@ -56,12 +58,14 @@ class OpenOutputs:
     Attributes:
         sinks: by source.
         windows: those among them that need `idle` while no frames come.
-        recordings: by source, the workers behind annotated videos and pictures.
+        recordings: by source, the annotated videos and pictures.
+        workers: by source, the threads that write those.
     """
 
     sinks: Mapping[str, Sequence[Sink]]
     windows: Sequence[WindowSink]
-    recordings: Mapping[str, BackgroundSink]
+    recordings: Mapping[str, Recording | PictureSink]
+    workers: Mapping[str, BackgroundSink]
 
 
 def plan_outputs(args: argparse.Namespace, sources: Sequence[Source]) -> Outputs:
@@ -172,7 +176,8 @@ def open_outputs(
     """
     sinks: dict[str, list[Sink]] = {source.name: [] for source in sources}
     windows: list[WindowSink] = []
-    recordings: dict[str, BackgroundSink] = {}
+    recordings: dict[str, Recording | PictureSink] = {}
+    workers: dict[str, BackgroundSink] = {}
     if outputs.jsonl is not None:
         lines = TimedSink(JsonLinesSink(outputs.jsonl, *sources, drops=drops), stage)
         stack.callback(lines.close)
@@ -196,21 +201,21 @@ def open_outputs(
             own.append(TimedSink(timeline, stage))
         if name in outputs.out:
             # Drawing and encoding go on beside the network. A camera's recording may miss a frame, a file's never.
-            recording = BackgroundSink(
-                TimedSink(_picture_sink(outputs.out[name], settings, source), stage, draws=True),
-                when_full="drop" if source.live else "wait",
+            recording = recordings[name] = _recording(outputs.out[name], settings, source)
+            worker = workers[name] = BackgroundSink(
+                TimedSink(recording, stage, draws=True), when_full="drop" if source.live else "wait"
             )
-            stack.callback(recording.close)
-            recordings[name] = recording
-            own.append(recording)
-    return OpenOutputs(sinks, windows, recordings)
+            stack.callback(worker.close)
+            own.append(worker)
+    return OpenOutputs(sinks, windows, recordings, workers)
 
 
-def _picture_sink(path: Path, settings: Settings, source: Source) -> Sink:
+def _recording(path: Path, settings: Settings, source: Source) -> Recording | PictureSink:
     if source.still and path.suffix.lower() not in VIDEO_SUFFIXES:
         from stream.picture_sink import PictureSink
 
         return PictureSink(path, source)
-    from stream.video_writer import VideoSink
+    from stream.recording import Recording
 
-    return VideoSink(path, source, crf=settings.output.video_crf)
+    # Where pictures are hidden for privacy, voices are too.
+    return Recording(path, source, output=settings.output, sound=settings.overlay.picture)

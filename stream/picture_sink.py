@@ -25,6 +25,9 @@ class PictureSink:
             source of several, where the pictures are called `000000.jpg`, `000001.jpg`, … in the order of the source.
         source: whose pictures these are.
 
+    Attributes:
+        files: the picture, or the folder of pictures.
+
     Raises:
         SinkError: the path cannot be used; from `write`, the picture cannot be written.
     """
@@ -32,6 +35,7 @@ class PictureSink:
     def __init__(self, path: str | Path, source: Source) -> None:
         path = Path(path)
         self._folder = source.info.frame_count != 1
+        self.files = [path]
         if self._folder:
             try:
                 path.mkdir(exist_ok=True)

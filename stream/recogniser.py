@@ -16,6 +16,7 @@ from pose.gate import unfit
 from pose.poses import Poses
 from stream.frame import Frame
 from stream.keypoint_filter import KeypointFilter
+from stream.likeness import scores_apart
 from stream.scene import Person, Scene
 from stream.settings import Settings
 from stream.smoothing import LabelSmoother
@@ -102,7 +103,8 @@ class Recogniser:
 
     def _follow(self, frame: Frame, poses: Poses) -> _Followed:
         if frame.source in self._stills:
-            return _Followed(poses, None, frame.seconds)
+            apart = scores_apart(poses) >= self.settings.pose.person_threshold
+            return _Followed(poses.select(apart), None, frame.seconds)
         memory = self._sources.get(frame.source)
         size = frame.bgr.shape[0], frame.bgr.shape[1]
         if memory is None or memory.size != size:  # where people were means nothing in a picture of another size
@@ -162,6 +164,7 @@ class Recogniser:
                 min_similarity=tracking.min_similarity,
                 confirm_seconds=tracking.confirm_seconds,
                 max_lost_seconds=tracking.max_lost_seconds,
+                least_score=self.settings.pose.person_threshold,
                 first_number=first_number,
             ),
             KeypointFilter(

@@ -141,13 +141,14 @@ def _sum_up(sources: Sequence[Source], tally: Tally, outputs: Outputs, opened: O
 
     for source in sources:
         print(summary(source, tally.of(source.name)), file=sys.stderr)
-    files = [*map(str, outputs.out.values()), *map(str, outputs.timelines.values()), outputs.jsonl or STDOUT]
+    pictures = [path for recording in opened.recordings.values() for path in recording.files]
+    files = [*map(str, pictures), *map(str, outputs.timelines.values()), outputs.jsonl or STDOUT]
     for path in files:
         if path != STDOUT and os.path.exists(path):
             print(f"wrote {path}", file=sys.stderr)
-    for name, recording in opened.recordings.items():
-        if recording.dropped:
+    for name, worker in opened.workers.items():
+        if worker.dropped:
             print(
-                f"{name}: {recording.dropped} frames are not in the video: encoding was slower than the camera",
+                f"{name}: {worker.dropped} frames are not in the video: encoding was slower than the camera",
                 file=sys.stderr,
             )

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose.poses import Poses
-from stream.likeness import SEEN, doubles, likeness
+from stream.likeness import SEEN, doubles, likeness, scores_apart
 
 __all__ = ["Identity", "Tracker"]
 
@@ -86,6 +86,8 @@ class Tracker:
         confirm_seconds: a person gets a number after having been seen for this long; one who is never sure, after three
             times as long.
         max_lost_seconds: a person out of sight for longer gets a new number.
+        least_score: a newcomer needs this score apart from better ones in the same place (`scores_apart`), 0–1. Whoever
+            has a number keeps it below that too: two who embrace have been apart.
         first_number: of the first person.
 
     Attributes:
@@ -99,12 +101,14 @@ class Tracker:
         min_similarity: float = 0.3,
         confirm_seconds: float = 0.2,
         max_lost_seconds: float = 2.0,
+        least_score: float = 0.1,
         first_number: int = 1,
     ):
         self.sure_score = sure_score
         self.min_similarity = min_similarity
         self.confirm_seconds = confirm_seconds
         self.max_lost_seconds = max_lost_seconds
+        self.least_score = least_score
         self._tracks: list[_Track] = []
         self._seconds = 0.0
         self._next_key = 1
@@ -122,28 +126,31 @@ class Tracker:
             poses: the people of the next frame.
             seconds: its time on a clock that never goes back.
         """
-        elapsed, self._seconds = seconds - self._seconds, seconds
+        before, self._seconds = self._seconds, seconds
         self._tracks = [track for track in self._tracks if seconds - track.seen_seconds <= self.max_lost_seconds]
-        owners, twice = self._associate(poses, seconds)
+        owners, twice = self._associate(poses, seconds, before)
         self._see(owners, poses, seconds)
-        self._weigh(owners, poses, elapsed)
+        self._weigh(owners, poses, seconds - before)
         for person in range(len(poses)):
             if person not in owners and person not in twice:
                 owners[person] = self._welcome(poses, person, seconds)
         found = (owners.get(person) for person in range(len(poses)))
         return [None if track is None else Identity(track.key, track.number) for track in found]
 
-    def _associate(self, poses: Poses, seconds: float) -> tuple[dict[int, _Track], set[int]]:
+    def _associate(self, poses: Poses, seconds: float, before: float) -> tuple[dict[int, _Track], set[int]]:
         """The track of every person who has one, and the rows of people found a second time."""
         owners: dict[int, _Track] = {}
         pairs = doubles(poses)
         twice: set[int] = set()
         for better, worse, alike in pairs:
-            # A doubtful one beside somebody is the other's double; two sure ones may be two people who embrace.
-            if better not in twice and (alike > SURELY_DOUBLE or poses.scores[worse] < self.sure_score):
+            if better not in twice and alike > SURELY_DOUBLE:
                 twice.add(worse)
         similarity = self._similarity(poses, seconds)  # [N, T]
         similarity[list(twice)] = 0
+        # A doubtful one beside somebody is the other's double, or one of two who embrace: then both were in sight just now.
+        doubtful = [worse for _, worse, _ in pairs if poses.scores[worse] < self.sure_score]
+        hidden = [track.seen_seconds < before - TICK for track in self._tracks]
+        similarity[np.ix_(doubtful, np.flatnonzero(hidden))] = 0
         known = np.array([track.number is not None for track in self._tracks], bool)
         sure = poses.scores >= self.sure_score
         free = np.ones(len(self._tracks), bool)
@@ -160,6 +167,8 @@ class Tracker:
         for better, worse, _ in pairs:
             if better not in twice and worse not in twice and not (better in owners and worse in owners):
                 twice.add(worse if better in owners or worse not in owners else better)
+        faint = np.flatnonzero(scores_apart(poses) < self.least_score).tolist()
+        twice.update(row for row in faint if row not in owners)
         new = np.array([person not in owners and person not in twice for person in range(len(poses))], bool)
         choose(sure & new, ~known)
         choose(~sure & new, ~known)
