@@ -134,6 +134,9 @@ class OutputSettings(_Section):
     """Writing results."""
 
     video_crf: Annotated[int, Field(ge=0, le=51)] = 23
+    sound: bool = True
+    segment_minutes: Annotated[float, Field(gt=0, le=10_080)] | None = None
+    segment_megabytes: Annotated[float, Field(ge=1, le=1_000_000)] | None = None
 
 
 class Settings(_Section):

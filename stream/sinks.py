@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Protocol, Self, runtime_checkable
+from typing import Final, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,10 @@ from stream.errors import SinkError
 from stream.scene import Scene
 
 __all__ = ["BackgroundSink", "Drawing", "Sink", "check_output", "write_fault"]
+
+log = logging.getLogger(__name__)
+
+CLOSE_SECONDS: Final = 3.0
 
 
 class Drawing:
@@ -72,41 +77,66 @@ class BackgroundSink:
     recordings), and `"drop"` leaves this scene out and counts it (live, where waiting would make everything late). An
     error of the sink rises at the next `write`, or at `close`; what comes after it is not written.
 
+    A thread that is stuck in a write, on a network disk that does not answer, cannot be ended. With `"drop"`, `close`
+    therefore waits for so long and no longer; the thread is left behind, as a daemon, and a warning says so. With
+    `"wait"` it takes as long as it takes, because a slow disk is no reason to lose the end of a recording; a second
+    ctrl-C ends it.
+
+    Args:
+        sink: used by the thread alone, also to close it.
+        capacity: how many scenes may wait.
+        when_full: what happens to a scene when so many wait.
+        close_timeout_seconds: how long `close` may take with `"drop"`.
+
     Attributes:
         dropped: how many scenes were left out.
     """
 
-    def __init__(self, sink: Sink, *, capacity: int = 8, when_full: Literal["wait", "drop"] = "wait") -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        *,
+        capacity: int = 8,
+        when_full: Literal["wait", "drop"] = "wait",
+        close_timeout_seconds: float = CLOSE_SECONDS,
+    ) -> None:
         if capacity < 1:
             raise ValueError(f"capacity is {capacity}, expected at least 1")
         self.sink = sink
         self.dropped = 0
         self._capacity = capacity
         self._when_full = when_full
+        self._close_timeout_seconds = close_timeout_seconds if when_full == "drop" else None
         self._changed = threading.Condition()
         self._waiting: deque[tuple[Scene, Drawing]] = deque()
         self._error: BaseException | None = None
         self._closing = False
+        self._left_behind = False
         self._thread = threading.Thread(target=self._work, name=f"write {type(sink).__name__}", daemon=True)
         self._thread.start()
 
     def _work(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: bool(self._waiting) or self._closing)
-                if not self._waiting:
-                    return
-                scene, drawing = self._waiting.popleft()
-                self._changed.notify_all()
+        try:
             try:
-                self.sink.write(scene, drawing)
-            except BaseException as error:  # rises again in write() or close()
-                with self._changed:
-                    self._error = error
-                    self._closing = True
-                    self._waiting.clear()
-                    self._changed.notify_all()
-                return
+                while (job := self._next()) is not None:
+                    self.sink.write(*job)
+            finally:
+                self.sink.close()
+        except BaseException as error:  # rises again in write() or close()
+            with self._changed:
+                self._error = error
+                self._closing = True
+                self._waiting.clear()
+                self._changed.notify_all()
+
+    def _next(self) -> tuple[Scene, Drawing] | None:
+        with self._changed:
+            self._changed.wait_for(lambda: bool(self._waiting) or self._closing)
+            if not self._waiting:
+                return None
+            job = self._waiting.popleft()
+            self._changed.notify_all()
+            return job
 
     def write(self, scene: Scene, drawing: Drawing) -> None:
         """Queue one scene.
@@ -131,7 +161,7 @@ class BackgroundSink:
             raise error
 
     def close(self) -> None:
-        """Write what waits, then close the sink.
+        """Write what waits, then close the sink. Twice does no harm.
 
         Raises:
             SinkError: something could not be written, and no `write` has said so yet.
@@ -139,11 +169,20 @@ class BackgroundSink:
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-        self._thread.join()
-        try:
-            self.sink.close()
-        finally:
-            self._raise_error()
+        if self._left_behind:
+            return
+        self._thread.join(self._close_timeout_seconds)
+        if self._thread.is_alive():
+            self._left_behind = True
+            with self._changed:
+                self.dropped += len(self._waiting)
+                self._waiting.clear()
+            log.warning(
+                "%s does not end within %g s: the disk does not answer, or is too slow; its thread is left behind",
+                self._thread.name,
+                self._close_timeout_seconds,
+            )
+        self._raise_error()
 
     def __enter__(self) -> Self:
         return self

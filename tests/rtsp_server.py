@@ -3,12 +3,16 @@
 
     /usr/bin/python3 tests/rtsp_server.py [--host 127.0.0.1] [--port 8554] [--login USER:PASSWORD] cam=clip.mp4 …
 
-serves rtsp://127.0.0.1:8554/cam. It prints `ready PORT` once it listens; port 0 takes a free one. Runs on the system's
+serves rtsp://127.0.0.1:8554/cam. `cam=pictures.i420:640x360@25` serves raw pictures instead, encoded as they are sent,
+with a clock drawn into each: 32 bits in a bar over its top, white for 1, the milliseconds of the system's monotonic
+clock when the picture was made. It prints `ready PORT` once it listens; port 0 takes a free one. Runs on the system's
 Python, where GStreamer lives: apt-get install gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-good
 gstreamer1.0-plugins-bad.
 """
 
 import argparse
+import re
+import time
 
 import gi
 
@@ -69,6 +73,54 @@ class Loop(GstRtspServer.RTSPMediaFactory):
         media.get_element().get_by_name_recurse_up("source").connect("need-data", feed)
 
 
+class Clocked(GstRtspServer.RTSPMediaFactory):
+    """Raw pictures in a loop, with the time drawn into each."""
+
+    def __init__(self, path, width, height, rate):
+        super().__init__()
+        self._size = width, height
+        self._rate = rate
+        one = width * height * 3 // 2
+        with open(path, "rb") as file:
+            whole = file.read()
+        self._pictures = [bytearray(whole[at : at + one]) for at in range(0, len(whole) - one + 1, one)]
+        self.set_shared(True)
+        self.set_launch(
+            "( appsrc name=source is-live=true do-timestamp=true format=time "
+            f"caps=video/x-raw,format=I420,width={width},height={height},framerate={rate}/1 "
+            "! openh264enc complexity=low bitrate=1500000 gop-size=25 rate-control=bitrate ! h264parse "
+            "! rtph264pay name=pay0 pt=96 config-interval=1 )"
+        )
+        self.connect("media-configure", self._configure)
+
+    def _configure(self, _factory, media):
+        source = media.get_element().get_by_name_recurse_up("source")
+        state = {"number": 0}
+
+        def push():
+            picture = self._pictures[state["number"] % len(self._pictures)]
+            state["number"] += 1
+            draw_clock(picture, *self._size)
+            return source.emit("push-buffer", Gst.Buffer.new_wrapped(bytes(picture))) == Gst.FlowReturn.OK
+
+        GLib.timeout_add(1000 // self._rate, push, priority=GLib.PRIORITY_HIGH)
+
+
+def draw_clock(picture, width, height):
+    """Write the milliseconds of the monotonic clock into the top eighth of an I420 picture."""
+    now = time.monotonic_ns() // 1_000_000
+    cell = width // 32
+    row = b"".join((b"\xeb" if now >> bit & 1 else b"\x10") * cell for bit in range(32))
+    for line in range(height // 8):
+        picture[line * width : line * width + 32 * cell] = row
+
+
+def factory_of(text):
+    """What serves a file, or raw pictures with a clock."""
+    raw = re.fullmatch(r"(.+\.i420):(\d+)x(\d+)@(\d+)", text)
+    return Clocked(raw[1], *map(int, raw.groups()[1:])) if raw else Loop(read_clip(text))
+
+
 def ask_for_login(server, factories, login):
     """Let nobody in without `user:password`."""
     user, _, password = login.partition(":")
@@ -98,7 +150,7 @@ def main():
     factories = []
     for clip in arguments.clips:
         name, _, path = clip.partition("=")
-        factories.append(Loop(read_clip(path)))
+        factories.append(factory_of(path))
         server.get_mount_points().add_factory(f"/{name}", factories[-1])
     if arguments.login:
         ask_for_login(server, factories, arguments.login)

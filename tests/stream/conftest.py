@@ -70,6 +70,69 @@ def write_clip(
     return path
 
 
+def write_clip_with_sound(
+    path: Path,
+    times: list[float],
+    beeps: list[float],
+    *,
+    seconds: float,
+    codec: str = "aac",
+    rate: int = 48_000,
+    sound_start: float = 0.0,
+) -> Path:
+    """A stamped clip, and sound from `sound_start` for `seconds`: silence, and a tenth of a second of 1 kHz at `beeps`,
+    by the clock of `times`."""
+    import av
+
+    moments = sound_start + np.arange(round(seconds * rate)) / rate
+    wave = sum(
+        np.where((moments >= at) & (moments < at + 0.1), np.sin(2 * np.pi * 1000 * (moments - at)), 0) for at in beeps
+    )
+    samples = np.tile((0.5 * wave).astype(np.float32), (2, 1))
+    ticks = 30 if path.suffix == ".avi" else 30_000  # AVI fills every tick
+    coding = "mpeg4" if path.suffix == ".avi" else "libx264"
+    with av.open(str(path), "w") as container:
+        video = container.add_stream(coding, rate=30, options={"preset": "ultrafast", "bf": "0", "g": "10"})
+        video.width, video.height, video.pix_fmt = 192, 128, "yuv420p"
+        video.codec_context.time_base = video.time_base = Fraction(1, ticks)
+        options = {"strict": "-2"} if codec == "vorbis" else {}
+        sound = container.add_stream(codec, rate=rate, layout="stereo", options=options)
+        packets = []
+        for number, at in enumerate(times):
+            frame = av.VideoFrame.from_ndarray(stamped(number), "bgr24")
+            frame.pts, frame.time_base = round(at * ticks), Fraction(1, ticks)
+            packets += video.encode(frame)
+        packets += video.encode()
+        resampler = av.AudioResampler(format=sound.format.name, layout="stereo", rate=rate, frame_size=1024)
+        if codec not in ("pcm_s16le", "vorbis"):
+            resampler = av.AudioResampler(sound.format.name, "stereo", rate, frame_size=sound.codec_context.frame_size)
+        whole = av.AudioFrame.from_ndarray(samples, "fltp", "stereo")
+        whole.sample_rate, whole.pts, whole.time_base = rate, round(sound_start * rate), Fraction(1, rate)
+        for chunk in [*resampler.resample(whole), *resampler.resample(None)]:
+            packets += sound.encode(chunk)
+        packets += sound.encode()
+        packets.sort(key=lambda packet: packet.dts * packet.time_base)
+        container.mux(packets)
+    return path
+
+
+def beeps_in(path: Path) -> np.ndarray:
+    """When the beeps of a file begin, by its own clock, seconds."""
+    import av
+
+    with av.open(str(path)) as container:
+        moments, levels = [], []
+        for frame in container.decode(audio=0):
+            wave = frame.to_ndarray().astype(np.float64)
+            if frame.format.is_packed:
+                wave = wave.reshape(-1, frame.layout.nb_channels).T
+            full = 32768 if frame.format.name.startswith("s16") else 1
+            levels.append(np.abs(wave[0]) / full)
+            moments.append(frame.time + np.arange(len(wave[0])) / frame.sample_rate)
+    loud = np.concatenate(moments)[np.concatenate(levels) > 0.1]
+    return loud[np.concatenate([[True], np.diff(loud) > 0.05])] if len(loud) else loud
+
+
 @dataclass
 class FakeSource:
     """A source without a camera: gives frames when `permits` are released, then an error or the end."""
