@@ -47,7 +47,6 @@ class NetworkCapture:
         settings: time-outs, transport, hardware decoding.
 
     Attributes:
-        size: width and height in pixels, as announced; None where the stream does not say.
         frames_per_second: the announced rate, which is often wrong; None where there is none.
         reason: why the last read gave no picture, one clause; empty before.
 
@@ -73,8 +72,6 @@ class NetworkCapture:
         self._packets = self._container.demux()
         self._opened_seconds = time.monotonic()
         self._seen = False
-        width, height = self._stream.codec_context.width, self._stream.codec_context.height
-        self.size = (width, height) if width and height else None
         self.frames_per_second = plausible_rate(float(self._stream.guessed_rate or 0))
 
     @property

@@ -81,10 +81,7 @@ class PreparedSource:
     @property
     def info(self) -> SourceInfo:
         """What the prepared frames will be like; `frame_count` is an estimate where frames are left out."""
-        return self.prepared_info(self._source.info)
-
-    def prepared_info(self, info: SourceInfo) -> SourceInfo:
-        """`info` as it is after the preparation."""
+        info = self._source.info
         width, height = info.width, info.height
         if width is not None and height is not None:
             if self._sideways:
