@@ -58,9 +58,9 @@ class Capture:
         with self._lock:
             # without a destination OpenCV allocates a new array each time, so frames never share memory
             ok, picture = (False, None) if self._closed else self._capture.read()
-            if self._closed:
-                self._capture.release()
-                return None
+        if self._closed:  # only now, or a close that came between this question and the lock's release would be lost
+            self.close()
+            return None
         if not ok or picture is None:
             return None
         if picture.ndim == 2:  # grey webcams

@@ -77,8 +77,8 @@ def _source_look(one: NamedAddress) -> Callable[[], str]:
         with open_source(one.address, one.settings, name=one.name) as source:
             camera = source.source if isinstance(source, PreparedSource) else source
             if isinstance(camera, LiveSource):  # which would wait for ever for a camera that is down
-                info = camera.probe()
-                return f"{source.name}, {info.width}×{info.height}, live"
+                camera.probe()
+                return f"{source.name}, {source.info.width}×{source.info.height}, live"
             frame = next(iter(source))
             height, width = frame.bgr.shape[:2]
             return f"{source.name}, {width}×{height}, {'pictures' if source.still else 'a recording'}"

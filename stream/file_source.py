@@ -11,6 +11,8 @@ from types import TracebackType
 from typing import Final, Self
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from index.pictures import printable
 from stream.address import display_name, is_address
@@ -27,6 +29,9 @@ log = logging.getLogger(__name__)
 
 DEFAULT_FRAMES_PER_SECOND: Final = 25.0
 """For raw streams that carry no times: FFmpeg's own assumption."""
+
+DAMAGED_IN_A_ROW: Final = 1000
+"""So many pictures in a row that cannot be decoded are the end in any case; asking so often takes up to 0.3 s."""
 
 
 class FileSource:
@@ -130,7 +135,7 @@ class FileSource:
     def _frames(self) -> Iterator[Frame]:
         number = 0
         before = -math.inf
-        while (bgr := self._capture.read()) is not None:
+        while (bgr := self._read(number)) is not None:
             seconds = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
             if not seconds > before:  # raw H.264 has no times at all, AVI none for its last B-frames
                 seconds = before + 1 / self._frames_per_second if number else 0.0
@@ -139,6 +144,19 @@ class FileSource:
         if self._capture.closed:
             return
         self._check_complete(number)
+
+    def _read(self, delivered: int) -> NDArray[np.uint8] | None:
+        """The next picture that can be decoded; None at the end.
+
+        OpenCV says the same of a damaged picture as of the end: after a damaged one comes the next. So as many refusals
+        in a row as pictures are missing are the end.
+        """
+        missing = (self.info.frame_count or 0) - delivered if self.path is not None else 0
+        for _ in range(1 + min(max(missing, 0), DAMAGED_IN_A_ROW)):
+            bgr = self._capture.read()
+            if bgr is not None or self._capture.closed:
+                return bgr
+        return None
 
     def _check_complete(self, delivered: int) -> None:
         """Raise if frames that the file promises are not in it; a container's count alone is too often an estimate."""

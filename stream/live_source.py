@@ -66,7 +66,7 @@ class LiveSource:
         jitter: gives 0–1; tests pass a constant.
 
     Attributes:
-        info: width and height are None before the first connection, and what the newest one announced after it.
+        info: width and height are None before the first picture, and those of the newest one after it.
     """
 
     live: Final = True
@@ -142,9 +142,8 @@ class LiveSource:
             picture = capture.read()
             if picture is None:
                 raise SourceError(self._sentence(f"gives no picture ({capture.reason})"))
-            self._learn(capture)
-            height, width = picture.shape[:2]
-            return SourceInfo(width, height, self.info.frames_per_second)
+            self._learn(capture, picture)
+            return self.info
         finally:
             capture.close()
 
@@ -206,8 +205,8 @@ class LiveSource:
             raise outcome[0]
         return outcome[0]
 
-    def _learn(self, capture: NetworkCapture | Webcam) -> None:
-        width, height = capture.size or (None, None)
+    def _learn(self, capture: NetworkCapture | Webcam, picture: NDArray[np.uint8]) -> None:
+        height, width = picture.shape[:2]
         self.info = SourceInfo(width, height, capture.frames_per_second)
 
     def __iter__(self) -> Iterator[Frame]:
@@ -220,13 +219,13 @@ class LiveSource:
                 except SourceError as fault:
                     capture, reason = None, str(fault)
                 if capture is not None:
-                    self._learn(capture)
                     connected = last = time.monotonic()
                     pictures = 0
                     while (bgr := self._read(capture)) is not None:
                         if pictures == 0 and number > 0:  # a connection that gives no picture makes no epoch
                             epoch += 1
                         last = time.monotonic()
+                        self._learn(capture, bgr)
                         yield Frame(bgr, self.name, number, epoch, None, last)
                         number, pictures = number + 1, pictures + 1
                     capture.close()

@@ -47,7 +47,6 @@ class NetworkCapture:
         settings: time-outs, transport, hardware decoding.
 
     Attributes:
-        size: width and height in pixels, as announced; None where the stream does not say.
         frames_per_second: the announced rate, which is often wrong; None where there is none.
         reason: why the last read gave no picture, one clause; empty before.
 
@@ -73,8 +72,6 @@ class NetworkCapture:
         self._packets = self._container.demux()
         self._opened_seconds = time.monotonic()
         self._seen = False
-        width, height = self._stream.codec_context.width, self._stream.codec_context.height
-        self.size = (width, height) if width and height else None
         self.frames_per_second = plausible_rate(float(self._stream.guessed_rate or 0))
 
     @property
@@ -86,9 +83,9 @@ class NetworkCapture:
         """The next picture, uint8 `[H, W, 3]` BGR in a buffer of its own; None when it is lost or closed."""
         with self._lock:
             picture = None if self._closed else self._next()
-            if self._closed:
-                self._container.close()
-                return None
+        if self._closed:  # only now, or a close that came between this question and the lock's release would be lost
+            self.close()
+            return None
         return picture
 
     def _next(self) -> NDArray[np.uint8] | None:
@@ -102,15 +99,14 @@ class NetworkCapture:
                 packet = next(self._packets, None)
             except av.error.FFmpegError as fault:
                 packet = None
-                self.reason = f"the connection broke ({cause_of(fault, self._timeout_seconds)})"
+                self.reason = f"the connection broke ({fault.strerror})"
             now = time.monotonic()
             # At a time-out FFmpeg first gives up what it held, often half a picture, so the clock decides. Packets
             # that make no picture, as of sound, are no sign of life once there was one.
-            since, limit = (
-                (asked, self._timeout_seconds) if self._seen else (self._opened_seconds, FIRST_PICTURE_SECONDS)
-            )
-            if now - before >= 0.95 * self._timeout_seconds or now - since >= limit:
-                self.reason = f"no picture for {now - asked:.1f} s"
+            since = asked if self._seen else self._opened_seconds
+            patience = self._timeout_seconds if self._seen else FIRST_PICTURE_SECONDS
+            if now - before >= 0.95 * self._timeout_seconds or now - since >= patience:
+                self.reason = f"no picture for {now - since:.1f} s"
                 return None
             if packet is None:
                 self.reason = self.reason or "the camera ended the connection"

@@ -13,7 +13,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.errors import SourceError
 from stream.frame import Frame
 from stream.settings import SourceSettings
 from stream.source_state import SourceStatus
@@ -39,9 +38,6 @@ class PreparedSource:
 
     Attributes:
         capped: how many frames `max_fps` has left out so far.
-
-    Raises:
-        SourceError: the region holds nothing.
     """
 
     def __init__(self, source: Source, settings: SourceSettings) -> None:
@@ -51,12 +47,6 @@ class PreparedSource:
         self._sideways = settings.rotation in (90, 270)
         self._region = settings.region
         self._interval_seconds = 0.0 if settings.max_fps is None or source.still else 1 / settings.max_fps
-        if self._region is not None and not (self._region[0] < self._region[2] and self._region[1] < self._region[3]):
-            source.close()
-            raise SourceError(
-                f"{source.name}: region {list(self._region)} is empty. Give left, top, right and bottom as shares of "
-                "the picture, left less than right and top less than bottom."
-            )
 
     @property
     def source(self) -> Source:
@@ -91,10 +81,7 @@ class PreparedSource:
     @property
     def info(self) -> SourceInfo:
         """What the prepared frames will be like; `frame_count` is an estimate where frames are left out."""
-        return self.prepared_info(self._source.info)
-
-    def prepared_info(self, info: SourceInfo) -> SourceInfo:
-        """`info` as it is after the preparation."""
+        info = self._source.info
         width, height = info.width, info.height
         if width is not None and height is not None:
             if self._sideways:
@@ -123,8 +110,9 @@ class PreparedSource:
                 if frame.seconds < due - EARLY_SHARE * self._interval_seconds:
                     self.capped += 1
                     continue
-                # in the rhythm of the frames that were due, so that 30 fps capped to 20 gives 20 and not 15
-                due = max(due, frame.seconds - self._interval_seconds) + self._interval_seconds
+                # in the rhythm of what was due, so that 30 fps capped to 20 gives 20 and not 15; a new one after a gap
+                late = frame.seconds - due >= self._interval_seconds
+                due = (frame.seconds if late else due) + self._interval_seconds
             yield replace(frame, bgr=self._prepare(frame.bgr))
 
     def _prepare(self, bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:

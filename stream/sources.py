@@ -30,7 +30,7 @@ class SourceInfo:
     """What a source says of itself when it opens. None where it does not know.
 
     Attributes:
-        width: pixels, after rotation. A live source knows it once it is connected, and may change it later.
+        width: pixels, after rotation. A live source knows it from its first picture on, and may change it.
         height: pixels, after rotation.
         frames_per_second: the nominal rate; live sources often claim a wrong one.
         frame_count: how many frames or pictures there are; containers without an index only estimate it.
@@ -56,7 +56,7 @@ class Source(Protocol):
         status: where it stands now.
         live: the frames come at their own pace and only the newest matters. Otherwise every frame counts.
         still: the frames are independent pictures, so nothing carries over from one to the next.
-        info: what is known before the first frame.
+        info: what is known so far; of a file or folder, all before the first frame.
         path: the file or folder it reads, None for cameras and addresses; an output must not overwrite it.
     """
 

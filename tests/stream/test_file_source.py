@@ -3,6 +3,7 @@ times (constant, varying, with B-frames, turned), then damaged in known ways; ff
 
 import itertools
 import json
+import logging
 import shutil
 import subprocess
 
@@ -11,6 +12,8 @@ import pytest
 
 from stream.errors import SourceError
 from stream.file_source import FileSource
+from stream.settings import SourceSettings
+from stream.source_state import SourceState
 
 VARYING = [0.0, 0.033, 0.1, 0.4, 0.433, 1.5, 1.533, 1.6, 2.0, 2.1]
 
@@ -88,6 +91,61 @@ def test_truncated_gives_what_it_has_then_says_so(tmp_path, worlds, suffix):
     assert 30 < len(frames) < 70
     # the last one may be half a picture
     assert [worlds.stamp_of(frame.bgr) for frame in frames[:-1]] == list(range(len(frames) - 1))
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_a_corrupt_middle_costs_no_more_than_itself(tmp_path, worlds, suffix, caplog):
+    clip = worlds.write_clip(tmp_path / f"clip.{suffix}", [n / 30 for n in range(90)])
+    content = bytearray(clip.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 300] = bytes(300)
+    clip.write_bytes(content)
+    with FileSource(clip) as source:
+        frames = list(source)
+        assert source.status.reason == ""
+    numbers = [worlds.stamp_of(frame.bgr) for frame in frames]
+    assert 50 < len(numbers) < 90
+    assert numbers[:20] == list(range(20))
+    assert numbers[-5:] == [85, 86, 87, 88, 89]
+    np.testing.assert_allclose([frame.seconds for frame in frames[-5:]], np.arange(85, 90) / 30, atol=1e-3)
+    assert f"{90 - len(numbers)} damaged frames could not be decoded" in caplog.text
+
+
+def test_not_one_frame(tmp_path, worlds):
+    clip = worlds.write_clip(tmp_path / "clip.mp4", [n / 30 for n in range(30)])
+    content = bytearray(clip.read_bytes())
+    start, end = content.index(b"mdat") + 4, content.index(b"moov") - 4
+    content[start:end] = bytes(end - start)
+    clip.write_bytes(content)
+    with pytest.raises(SourceError, match=r"not one frame|cannot be decoded|is not video"), FileSource(clip) as source:
+        list(source)
+
+
+def test_where_it_stands(tmp_path, worlds):
+    clip = worlds.write_clip(tmp_path / "clip.mkv", [n / 30 for n in range(90)])
+    with FileSource(clip, name="lobby") as source:
+        assert source.status.state is SourceState.CONNECTING
+        frames = iter(source)
+        assert next(frames).source == source.name == "lobby"
+        assert source.status.state is SourceState.LIVE
+        frames.close()
+        assert source.status.state is SourceState.ENDED
+    clip.write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
+    with FileSource(clip, name="lobby") as source:
+        with pytest.raises(SourceError, match="truncated"):
+            list(source)
+        assert "truncated" in source.status.reason
+        assert str(clip) in source.status.reason
+
+
+def test_hardware_decoding_says_what_it_became(tmp_path, worlds, caplog):
+    clip = worlds.write_clip(tmp_path / "clip.mp4", [n / 30 for n in range(10)])
+    with (
+        caplog.at_level(logging.INFO, "stream"),
+        FileSource(clip, SourceSettings(hardware_decoding="auto"), name="lobby") as source,
+    ):
+        assert [worlds.stamp_of(frame.bgr) for frame in source] == list(range(10))
+    assert "lobby: decoded on the " in caplog.text
 
 
 def test_sound_that_outlasts_the_picture_is_no_fault(tmp_path, worlds):

@@ -11,6 +11,7 @@ import pytest
 
 from stream import live_source, webcam
 from stream.cameras import Camera
+from stream.capture import Capture
 from stream.errors import SourceError
 from stream.handoff import Handoff
 from stream.live_source import LiveSource, retry_seconds
@@ -277,3 +278,24 @@ def test_release_never_meets_a_read(device, monkeypatch):
     thread.join(10)
     assert camera.released
     assert frames == []
+
+
+def test_a_close_at_the_last_moment_of_a_read_is_not_lost(device):
+    camera = device(pictures(2))
+    capture = Capture(0, cv2.CAP_ANY)
+    lock = capture._lock
+
+    class ClosedJustBefore:
+        acquire, release = lock.acquire, lock.release
+
+        def __enter__(self):
+            lock.acquire()
+
+        def __exit__(self, *_):
+            if not capture.closed:
+                capture.close()
+            lock.release()
+
+    capture._lock = ClosedJustBefore()
+    assert capture.read() is None
+    assert camera.released == 1

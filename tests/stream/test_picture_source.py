@@ -9,6 +9,7 @@ import pytest
 
 from stream.errors import SourceError
 from stream.picture_source import PictureSource
+from stream.source_state import SourceState
 
 
 def encoded(bgr, suffix=".png"):
@@ -69,3 +70,13 @@ def test_closing_ends_it(tmp_path):
     next(frames)
     source.close()
     assert list(frames) == []
+
+
+def test_where_it_stands(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((5, 7, 3), np.uint8))
+    with PictureSource(tmp_path, name="album") as source:
+        assert source.status.state is SourceState.CONNECTING
+        for frame in source:
+            assert source.status.state is SourceState.LIVE
+            assert frame.source == source.name == "album"
+        assert source.status.state is SourceState.ENDED

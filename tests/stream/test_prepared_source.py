@@ -5,7 +5,6 @@ import cv2
 import numpy as np
 import pytest
 
-from stream.errors import SourceError
 from stream.prepared_source import PreparedSource
 from stream.settings import SourceSettings
 from stream.source_state import SourceState
@@ -62,11 +61,6 @@ def test_a_sliver_has_at_least_a_pixel(corners):
         assert frame.bgr.shape == (source.info.height, source.info.width, 3) == (1, 1, 3)
 
 
-def test_an_empty_region(corners):
-    with pytest.raises(SourceError, match=r"region \[0\.5, 0\.0, 0\.5, 1\.0\] is empty\. Give left"):
-        open_source(corners, SourceSettings(region=(0.5, 0.0, 0.5, 1.0)))
-
-
 @pytest.mark.parametrize(("rate", "most", "expected"), [(30, 20, 20), (30, 10, 10), (25, 12.5, 12.5), (30, 60, 30)])
 def test_thins_to_the_rate_in_an_even_rhythm(tmp_path, worlds, rate, most, expected):
     clip = worlds.write_clip(tmp_path / "clip.mp4", [n / rate for n in range(4 * rate)])
@@ -74,7 +68,7 @@ def test_thins_to_the_rate_in_an_even_rhythm(tmp_path, worlds, rate, most, expec
         frames = list(source)
         assert source.info.frames_per_second == pytest.approx(expected)
         assert source.info.frame_count == pytest.approx(len(frames), abs=1)
-        assert source.info.duration_seconds == pytest.approx(4)
+        assert source.info.duration_seconds == pytest.approx(4, abs=0.1)
         assert source.capped == 4 * rate - len(frames)
     assert len(frames) == pytest.approx(4 * expected, abs=1)
     gaps = np.diff([frame.seconds for frame in frames])
