@@ -94,6 +94,19 @@ def test_cut_by_duration(tmp_path, worlds, rate):
     assert sorted(os.listdir(tmp_path)) == ["clip.mp4", *(path.name for path in sink.files)]
 
 
+def test_cut_by_duration_at_a_varying_rate(tmp_path, worlds):
+    """The last picture of a segment is shown until the next begins, however long that is."""
+    times = [0.0, 0.033, 0.4, 1.9, 2.6, 2.633, 4.0, 7.5, 7.533]
+    clip = worlds.write_clip(tmp_path / "clip.mp4", times)
+    output = OutputSettings(segment_minutes=2 * SECONDS)
+    with FileSource(clip) as source, Recording(tmp_path / "out.mp4", source, output=output) as sink:
+        write(sink, worlds, source)
+    parts = [decoded(worlds, path) for path in sink.files]
+    assert [part[0] for part in parts] == [[0, 1, 2, 3], [4, 5, 6], [7, 8]]
+    np.testing.assert_allclose([part[2] for part in parts[:-1]], [2.6, 4.9], atol=1e-3)
+    assert sum(part[2] for part in parts) == pytest.approx(decoded(worlds, clip)[2], abs=1e-3)
+
+
 def test_cut_by_size(tmp_path, worlds):
     source = worlds.FakeSource(count=300, info=SourceInfo(192, 128, 30.0, 300, 10.0))
     with Recording(tmp_path / "out.mp4", source, output=OutputSettings(segment_megabytes=1.0)) as sink:
