@@ -119,13 +119,18 @@ class Recording:
     def _append(self, bgr: NDArray[np.uint8], seconds: float) -> None:
         if self._file is not None and self._is_over(self._file, bgr, seconds):
             was_away = self._timing.live and seconds - self._file.last_seconds > AWAY_SECONDS
-            self._file.close(None if was_away else seconds)
-            self._file = None
+            self._finish(self._file, None if was_away else seconds)
         if self._file is None:
             self._file = self._begin((bgr.shape[0], bgr.shape[1]), seconds)
         self._file.write(bgr, seconds)
         if self.paused_reason is not None and self._file.safe_seconds > self._file.first_seconds:
             self._resume(self._file)
+
+    def _finish(self, file: VideoFile, next_seconds: float | None = None) -> None:
+        file.close(next_seconds)
+        self._file = None
+        if self.paused_reason is not None:
+            self._resume(file)
 
     def _is_over(self, file: VideoFile, bgr: NDArray[np.uint8], seconds: float) -> bool:
         """Whether a picture belongs in the next segment."""
@@ -210,10 +215,7 @@ class Recording:
         self._closed = True
         try:
             if self._file is not None:
-                file = self._file
-                file.close()
-                if self.paused_reason is not None:
-                    self._resume(file)
+                self._finish(self._file)
         except SinkError as error:
             if not self._timing.live:
                 raise

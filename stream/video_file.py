@@ -35,6 +35,7 @@ SUFFIXES: Final = frozenset({".m4v", ".mov", ".mp4"})
 FRAGMENT_SECONDS: Final = 1.0
 """Between pictures that a player can jump to, each of which begins a fragment: about this much is lost when the process
 is killed or the disk is full."""
+# Two seconds would save 4-6 % of the bytes of clips with 24-30 pictures a second, 22 % with 10.
 
 STILL_SECONDS: Final = 1.0
 """How long each of a folder's pictures is shown."""
@@ -110,7 +111,8 @@ class VideoFile:
     It is written in fragments of a second (`hybrid_fragmented`), each of which begins with a picture that needs no
     other: whatever ends the writing, everything but the last fragment plays. Once closed it is an ordinary MP4. Odd
     sizes gain one pixel, a copy of the edge, because 4:2:0 needs even ones. Pictures of another size than the first are
-    scaled into it.
+    scaled into it. The table that is written at the end takes 75 bytes of memory a picture: 7 MB for an hour of 25 a
+    second.
 
     Every method that writes closes the file when it fails; what is in it stays playable.
 
@@ -159,10 +161,11 @@ class VideoFile:
         self._last_pts = -1
         self._next_keyframe = 0
         self._gap_seconds = self._longest_gap_seconds = 0.0
+        self._safe_bytes = 0
         self._held: Packet | None = None  # the latest picture: how long it is shown is known when the next one comes
         self._container: Any = None
         with self._writing():
-            self._file = _WholeWrites(path, "wb" if replace else "xb")
+            self._file = _WholeWrites(path, "w+" if replace else "x+")
             self._container = av.open(
                 self._file,
                 "w",
@@ -233,6 +236,7 @@ class VideoFile:
         self._container.mux(packet)
         if keyframe:  # which writes the fragment before it
             self.safe_seconds = self.first_seconds + pts / self._timing.ticks
+            self._safe_bytes = self._file.tell()
 
     def _mux_sound(self, packets: Iterator[Packet]) -> None:
         assert self._sound is not None
@@ -287,21 +291,22 @@ class VideoFile:
         try:
             yield
         except (av.error.FFmpegError, OSError) as error:
-            self.abandon()
+            self._abandon()
             reason = getattr(error, "strerror", None) or str(error)
             raise SinkError(
                 f"{self.path} cannot be written any further ({reason}). Is the disk full or gone?"
             ) from error
 
-    def abandon(self) -> None:
-        """Let go of the file without its end; what is in it stays playable. Twice does no harm."""
+    def _abandon(self) -> None:
+        """Let go of the file after a failure; what is in it stays playable."""
         container, self._container = self._container, None
         # once a write has failed FFmpeg writes nothing more, so closing does not harm what is there
         with contextlib.suppress(av.error.FFmpegError, OSError):
             if container is not None:
                 container.close()
-        with contextlib.suppress(AttributeError, OSError):  # not even opened
-            self._file.close()
+        # it may not even be open; and it is closed whatever the disk says
+        with contextlib.suppress(AttributeError, OSError), contextlib.closing(self._file), contextlib.suppress(OSError):
+            self._file.truncate(_end_of_fragments(self._file, self._safe_bytes))
 
 
 class _WholeWrites(io.FileIO):
@@ -312,6 +317,26 @@ class _WholeWrites(io.FileIO):
         while rest:
             rest = rest[super().write(rest) or 0 :]
         return len(data)
+
+
+def _end_of_fragments(file: io.FileIO, start: int) -> int:
+    """Where the last whole fragment ends; behind it is half a picture, or half a table, that players stumble over.
+
+    Args:
+        file: an MP4.
+        start: where one of its fragments ends; 0 for its beginning.
+    """
+    size = file.seek(0, io.SEEK_END)
+    end = position = start
+    while True:
+        file.seek(position)
+        header = file.read(8)
+        length = int.from_bytes(header[:4], "big")
+        if length < 8 or position + length > size:
+            return end
+        position += length
+        if header[4:] == b"mdat":
+            end = position
 
 
 def _even(shape: tuple[int, int]) -> tuple[int, int]:

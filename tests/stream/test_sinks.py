@@ -150,6 +150,49 @@ def test_an_error_frees_a_waiting_writer(write):
     sink.close()
 
 
+@pytest.mark.parametrize("stuck_in", ["write", "close"])
+def test_a_disk_that_hangs_does_not_hold_a_camera(write, worlds, caplog, stuck_in):
+    permits = threading.Semaphore(0)
+    recorder = Recorder(permits if stuck_in == "write" else None)
+    if stuck_in == "close":
+        recorder.close = permits.acquire
+    sink = BackgroundSink(recorder, capacity=4, when_full="drop", close_timeout_seconds=0.2)
+    write(sink, 0)
+    assert worlds.wait_until(lambda: not sink._waiting)
+    if stuck_in == "write":
+        write(sink, 1, 2)
+    sink.close()
+    sink.close()
+    assert sink.dropped == (2 if stuck_in == "write" else 0)
+    assert [record.getMessage() for record in caplog.records] == [
+        "write Recorder does not end within 0.2 s: the disk does not answer, or is too slow; its thread is left behind"
+    ]
+    permits.release()
+    sink._thread.join(10)
+    assert not sink._thread.is_alive()
+    assert recorder.numbers == [0]
+
+
+def test_the_end_of_a_recording_is_waited_for(write):
+    permits = threading.Semaphore(0)
+    recorder = Recorder(permits)
+    sink = BackgroundSink(recorder, close_timeout_seconds=0.01)
+    write(sink, 0, 1)
+    threading.Timer(0.2, lambda: permits.release(2)).start()
+    sink.close()
+    assert recorder.numbers == [0, 1]
+
+
+def test_the_thread_that_writes_also_closes(write):
+    recorder = Recorder()
+    closed_on = []
+    recorder.close = lambda: closed_on.append(threading.current_thread())
+    sink = BackgroundSink(recorder)
+    write(sink, 0)
+    sink.close()
+    assert closed_on == [recorder.thread]
+
+
 def test_outputs_are_checked_before_the_run(tmp_path):
     source = tmp_path / "clip.mp4"
     source.write_bytes(b"precious")

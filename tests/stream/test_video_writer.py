@@ -6,6 +6,7 @@ import contextlib
 import functools
 import http.server
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -225,13 +226,17 @@ def test_a_full_disk_is_one_sentence(tmp_path):
     assert count >= int(result.stdout.split()[0]) - 31
 
 
-def test_plays_in_a_browser(tmp_path, worlds):
+@pytest.mark.parametrize("ended", [True, False], ids=["ended", "growing"])
+def test_plays_in_a_browser_with_sound(tmp_path, worlds, ended):
     program = Path("/usr/bin/chromium")
     worlds.need(str(program), "chromium")
     browser = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (pip install '.[dev]')")
-    source = worlds.FakeSource(count=90, info=SourceInfo(192, 128, 30.0, 90, 3.0))
-    with VideoSink(tmp_path / "out.mp4", source) as sink:
+    clip = worlds.write_clip_with_sound(tmp_path / "clip.mp4", [n / 30 for n in range(90)], [0.5], seconds=3)
+    with FileSource(clip) as source, VideoSink(tmp_path / "whole.mp4", source) as sink:
         write(sink, worlds, source)
+        shutil.copy(tmp_path / "whole.mp4", tmp_path / "out.mp4")
+    if ended:
+        shutil.copy(tmp_path / "whole.mp4", tmp_path / "out.mp4")
     (tmp_path / "page.html").write_text("<video id=video muted preload=auto src=out.mp4></video>")
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -242,10 +247,14 @@ def test_plays_in_a_browser(tmp_path, worlds):
             page = chromium.new_page()
             page.goto(f"http://127.0.0.1:{server.server_port}/page.html")
             page.evaluate("document.getElementById('video').play()")
-            page.wait_for_function("document.getElementById('video').currentTime > 0.2", timeout=30_000)
+            playing = (
+                "(v => v.currentTime > 0.2 && v.webkitAudioDecodedByteCount > 0)(document.getElementById('video'))"
+            )
+            page.wait_for_function(playing, timeout=30_000)
             says = page.evaluate("(v => [v.duration, v.videoWidth, v.videoHeight])(document.getElementById('video'))")
             chromium.close()
     finally:
         server.shutdown()
         server.server_close()
-    assert says == [3, 192, 128]
+    assert says[0] == pytest.approx(3.0 if ended else 2.0, abs=0.05)
+    assert says[1:] == [192, 128]
