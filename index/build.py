@@ -23,7 +23,7 @@ from index.errors import DatabaseExists, NothingAdded
 from index.examples import Examples
 from index.given_keypoints import GivenKeypoints
 from index.interrupt import held_interrupt
-from index.pictures import LabelledPicture, decode_picture, find_pictures, printable
+from index.pictures import ClassPicture, decode_picture, find_pictures, printable
 from index.posture_index import Outcome, PostureIndex
 from index.report import BuildReport, ClassReport, Skip
 from pose.embedding import DEFAULT_EMBEDDING
@@ -58,7 +58,7 @@ class Estimator(Protocol):
 class _Read:
     """A picture as the reading threads hand it over: decoded, or the reason why not."""
 
-    picture: LabelledPicture
+    picture: ClassPicture
     digest: str = ""
     bgr: NDArray[np.uint8] | None = None
     skip: Skip | None = None
@@ -220,7 +220,7 @@ def add_folder(
 
 
 def _read_ahead(
-    pictures: Sequence[LabelledPicture], index: PostureIndex, people: str, ahead: int
+    pictures: Sequence[ClassPicture], index: PostureIndex, people: str, ahead: int
 ) -> Generator[_Read, None, None]:
     """Read, digest and decode on two threads, in order, at most `ahead` pictures in advance."""
     with ThreadPoolExecutor(2, "pictures") as threads:
@@ -237,7 +237,7 @@ def _read_ahead(
                 future.cancel()
 
 
-def _read(picture: LabelledPicture, index: PostureIndex, people: str) -> _Read:
+def _read(picture: ClassPicture, index: PostureIndex, people: str) -> _Read:
     try:
         data = picture.path.read_bytes()
     except OSError:

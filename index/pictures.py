@@ -1,4 +1,4 @@
-"""Labelled pictures: finding them in class folders, and reading them."""
+"""Pictures of postures: finding them in class folders, and reading them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from index.errors import FolderError, FolderMissing
 from pose.errors import PictureError
 
-__all__ = ["Folder", "LabelledPicture", "decode_picture", "find_pictures", "is_picture", "printable", "quiet_opencv"]
+__all__ = ["ClassPicture", "Folder", "decode_picture", "find_pictures", "is_picture", "printable", "quiet_opencv"]
 
 # What OpenCV reads, and two that people have on their telephones and expect to be read, so that they are named when
 # they are not.
@@ -32,7 +32,7 @@ _LAYOUT: Final = "Expected is one folder per posture, such as {0}/standing/*.jpg
 
 
 @dataclass(frozen=True, slots=True)
-class LabelledPicture:
+class ClassPicture:
     """A picture file and the posture that its folder says it shows."""
 
     path: Path
@@ -50,7 +50,7 @@ class Folder:
         others: files that are no pictures.
     """
 
-    pictures: tuple[LabelledPicture, ...]
+    pictures: tuple[ClassPicture, ...]
     classes: tuple[str, ...]
     outside: tuple[Path, ...]
     others: tuple[Path, ...]
@@ -80,7 +80,7 @@ def find_pictures(folder: str | Path) -> Folder:
     layout = _LAYOUT.format(printable(root))
     if not entries:
         raise FolderError(f"The folder {printable(root)} is empty. {layout}.")
-    pictures: list[LabelledPicture] = []
+    pictures: list[ClassPicture] = []
     classes: list[str] = []
     others: list[Path] = []
     outside = [entry for entry in entries if not entry.is_dir() and is_picture(entry)]
@@ -90,7 +90,7 @@ def find_pictures(folder: str | Path) -> Folder:
             classes.append(label)
             for path in _files(entry):
                 if is_picture(path):
-                    pictures.append(LabelledPicture(path, label))
+                    pictures.append(ClassPicture(path, label))
                 else:
                     others.append(path)
         elif entry not in outside:

@@ -25,7 +25,7 @@ from index.known import KnownPictures
 from index.nearest import nearest
 from index.passport import Network, Passport
 from index.verdict import Matches, Unknown, Verdict, vote
-from pose.embedding import Embedding, get_embedding
+from pose.embedding import DEFAULT_EMBEDDING, Embedding, get_embedding
 
 __all__ = ["Added", "Outcome", "PostureIndex"]
 
@@ -71,8 +71,8 @@ class PostureIndex:
     Thread-safe: one thread may teach while another classifies.
 
     Args:
-        embedding: a name in the registry of `pose.embedding`; by default that of a pair that earlier tools wrote.
-            `build_index` takes `pose.embedding.DEFAULT_EMBEDDING`.
+        embedding: a name in the registry of `pose.embedding`; by default that of new databases, as in `build_index`.
+            A pair that earlier tools wrote is loaded as what it is, `nose25`.
         device: where to search: "auto", "cpu", "cuda" or "cuda:N".
 
     Raises:
@@ -91,7 +91,7 @@ class PostureIndex:
     _calibrated_rows: int  # how many rows there were when it was measured; -1 before
     _home_rows: int  # how many of our rows the database on disk is known to hold
 
-    def __init__(self, embedding: str = store.BARE_EMBEDDING, *, device: str = "auto") -> None:
+    def __init__(self, embedding: str = DEFAULT_EMBEDDING, *, device: str = "auto") -> None:
         self._embedding = get_embedding(embedding)
         self._lock = threading.RLock()
         self._device = device
@@ -325,7 +325,7 @@ class PostureIndex:
         """
         path = store.normalise_prefix(prefix)
         stored = store.read(path, device)
-        index = cls(device=device) if stored.passport is None else cls(stored.passport.embedding, device=device)
+        index = cls(stored.embedding, device=device)
         index._take(stored, path)
         return index
 
@@ -450,9 +450,9 @@ class PostureIndex:
         if on_disk == self._identity:
             return
         stored = store.read(path, self._device)
-        if stored.passport is not None and stored.passport.embedding != self._embedding.name:
+        if stored.embedding != self._embedding.name:
             raise DatabaseMismatch(
-                f"{path} was meanwhile rebuilt with the embedding {stored.passport.embedding}. Add to it once more."
+                f"{path} was meanwhile rebuilt with the embedding {stored.embedding}. Add to it once more."
             )
         ours = slice(self._home_rows, self.rows)
         vectors = self.vectors[ours]

@@ -61,6 +61,11 @@ class Stored:
     passport: Passport | None
     identity: str
 
+    @property
+    def embedding(self) -> str:
+        """Name of what its rows are."""
+        return _embedding_name(self.passport)
+
 
 def starter_prefix() -> Path:
     """Prefix of the database that ships with Stance, in a checkout and in an installed wheel."""
@@ -199,9 +204,13 @@ def _labels_on_disk(prefix: Path) -> int:
         return 0  # it is about to be replaced
 
 
+def _embedding_name(passport: Passport | None) -> str:
+    return BARE_EMBEDDING if passport is None else passport.embedding
+
+
 def _read_neighbours(prefix: Path, data: bytes, passport: Passport | None, device: str) -> Neighbours:
     faiss = load_faiss()
-    name = BARE_EMBEDDING if passport is None else passport.embedding
+    name = _embedding_name(passport)
     if name not in EMBEDDINGS:
         known = ", ".join(sorted(EMBEDDINGS))
         raise DatabaseMismatch(

@@ -39,7 +39,7 @@ def change(prefix: Path, new_rows: int) -> None:
         index.add(rows(index.rows, new_rows), ["new"] * new_rows)
         index.save(prefix)
     else:
-        index = PostureIndex(device="cpu")
+        index = PostureIndex("nose25", device="cpu")
         index.add(rows(1000, -new_rows), ["new"] * -new_rows)
         index.save(prefix, replace=True)
 
@@ -141,7 +141,7 @@ def at_random(cases: Path, count: int, seed: int) -> None:
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
-            index = PostureIndex(device="cpu")
+            index = PostureIndex("nose25", device="cpu")
             while True:
                 index.add(rows(index.rows, 3), ["new"] * 3)
                 index.save(case / "pose_index")

@@ -32,7 +32,7 @@ def pictures_of(pictures_of: Origins) -> Origins:
 
 
 def database(rows: np.ndarray, labels: list[str], examples: Examples | None = None) -> PostureIndex:
-    index = PostureIndex(device="cpu")
+    index = PostureIndex("nose25", device="cpu")
     assert index.add(rows.astype(np.float32), labels, examples).count == len(labels)
     return index
 
@@ -191,7 +191,7 @@ def test_what_cannot_be_judged(clusters: tuple[np.ndarray, list[str]]) -> None:
     with pytest.raises(EvaluationError, match=r"knows only 'standing': there is nothing to tell apart.*stance add"):
         evaluate_leaving_one_out(database(rows[:10], labels[:10]))
     with pytest.raises(EvaluationError, match="knows no posture"):
-        evaluate_folds(PostureIndex(device="cpu"), 5)
+        evaluate_folds(PostureIndex("nose25", device="cpu"), 5)
     with pytest.raises(EvaluationError, match=r"does not know 'flying'; it knows lying, sitting, standing.*'other'"):
         evaluate_held_out(index, database(rows[:2], ["standing", "flying"]))
     with pytest.raises(EvaluationError, match="--folds is 1; there are at least 2"):

@@ -47,7 +47,7 @@ def plain(prefix: Path) -> tuple[np.ndarray, list[str]]:
 @pytest.fixture
 def base(tmp_path: Path) -> Path:
     """A database of twelve rows, row i made of i alone."""
-    index = PostureIndex(device="cpu")
+    index = PostureIndex("nose25", device="cpu")
     index.add(rows(0, 12), ["old"] * 12)
     index.save(tmp_path / "base" / "pose_index")
     return tmp_path / "base"

@@ -1,4 +1,4 @@
-"""Search and vote together against a plain reading of what they say: one person, one row at a time, double precision.
+"""Search and vote together, against a plain reading: one person, one row at a time, in double precision.
 
 Everything is worked out for all people at once and in single precision where that is enough; this holds that it is.
 """

@@ -14,6 +14,7 @@ import pytest
 
 from index import Matches, Outcome, PostureIndex, Unknown
 from index.errors import DatabaseMismatch
+from pose.embedding import DEFAULT_EMBEDDING
 from pose.gate import Unfit
 from pose.poses import Poses
 from tests.worlds import person
@@ -22,7 +23,7 @@ from tests.worlds import person
 @pytest.fixture
 def taught(clusters, pictures_of) -> PostureIndex:
     rows, labels = clusters
-    index = PostureIndex(device="cpu")
+    index = PostureIndex("nose25", device="cpu")
     added = index.add(rows, labels, pictures_of([f"p{number}" for number in range(30)]))
     assert added.outcomes == (Outcome.ADDED,) * 30
     assert added.rows == tuple(range(30))
@@ -56,8 +57,12 @@ def test_a_whole_batch_is_named_in_one_search(taught: PostureIndex, monkeypatch:
     assert taught.classify(np.zeros((0, 25), np.float32)) == []
 
 
+def test_a_new_database_is_what_build_makes() -> None:
+    assert PostureIndex(device="cpu").embedding.name == DEFAULT_EMBEDDING == "gravity59"
+
+
 def test_an_empty_database_says_so() -> None:
-    index = PostureIndex(device="cpu")
+    index = PostureIndex("nose25", device="cpu")
     assert index.rejection_radius is None
     for verdict in index.classify(np.zeros((2, 25), np.float32)):
         assert verdict.reason is Unknown.EMPTY_DATABASE
@@ -170,7 +175,7 @@ def test_teaching_while_asking(taught: PostureIndex, clusters) -> None:
 
 def test_twenty_people_are_named_well_under_a_frame() -> None:
     random = np.random.default_rng(0)
-    index = PostureIndex(device="cpu")
+    index = PostureIndex("nose25", device="cpu")
     index.add(random.random((2000, 25), np.float32), [f"class {number % 10}" for number in range(2000)])
     rows = random.random((20, 25), np.float32)
     index.classify(rows)

@@ -30,7 +30,7 @@ from index.errors import (
 def prefix(tmp_path: Path, clusters, pictures_of) -> Path:
     """The thirty rows of `clusters`, saved."""
     rows, labels = clusters
-    index = PostureIndex(device="cpu")
+    index = PostureIndex("nose25", device="cpu")
     index.add(rows, labels, pictures_of([f"p{number}" for number in range(30)]))
     index.note_network("yolov7-tiny-pose", "ab" * 32)
     index.note_source("images_data")
@@ -82,7 +82,7 @@ def test_odd_picture_names_survive(tmp_path: Path) -> None:
     names = ("größer ½.jpg", "a\nb.jpg", "\udcff.jpg", "")
     examples = Examples.unknown(4)
     examples = Examples(names, ("",) * 4, examples.people, examples.keypoints, examples.boxes, examples.sizes)
-    index = PostureIndex(device="cpu")
+    index = PostureIndex("nose25", device="cpu")
     index.add(np.zeros((4, 25), np.float32), ["größer\n½"] * 4, examples)
     index.save(tmp_path / "odd [name] *")
     again = PostureIndex.load(tmp_path / "odd [name] *", device="cpu")
@@ -155,6 +155,21 @@ def test_a_bare_pair_loads_as_nose25(prefix: Path) -> None:
     assert index.created == index.updated == ""
     index.save(prefix)
     assert PostureIndex.load(prefix, device="cpu").created == index.updated != ""
+
+
+def test_a_bare_pair_that_took_its_place_is_not_mixed_with_it(prefix: Path, tmp_path: Path) -> None:
+    ours = PostureIndex("gravity59", device="cpu")
+    ours.add(np.zeros((2, 59), np.float32), ["standing", "sitting"])
+    ours.save(tmp_path / "ours")
+    for suffix in (".faiss", "_labels.pkl"):
+        beside(tmp_path / "ours", suffix).write_bytes(beside(prefix, suffix).read_bytes())
+    beside(tmp_path / "ours", ".json").unlink()
+    beside(tmp_path / "ours", "_examples.npz").unlink()
+    ours.add(np.ones((1, 59), np.float32), ["standing"])
+    with pytest.raises(DatabaseMismatch, match="meanwhile rebuilt with the embedding nose25"):
+        ours.save(tmp_path / "ours")
+    assert (ours.rows, ours.vectors.shape) == (3, (3, 59))
+    assert PostureIndex.load(tmp_path / "ours", device="cpu").rows == 30
 
 
 def test_without_origins_it_still_works(prefix: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -278,7 +293,7 @@ def test_a_suffix_is_forgiven(prefix: Path) -> None:
 
 
 def test_an_unrelated_database_is_not_written_over(prefix: Path, clusters) -> None:
-    other = PostureIndex(device="cpu")
+    other = PostureIndex("nose25", device="cpu")
     other.add(clusters[0][:1], ["standing"])
     with pytest.raises(DatabaseExists, match="stance add"):
         other.save(prefix)

@@ -176,7 +176,7 @@ def test_faults_come_before_the_network(world: Path, arguments: list[str], error
 
 
 def test_a_database_of_one_class(world: Path) -> None:
-    index = PostureIndex(device="cpu")
+    index = PostureIndex("nose25", device="cpu")
     index.add(np.random.default_rng(0).random((20, 25)).astype(np.float32), ["standing"] * 20)
     index.save("one")
     with pytest.raises(EvaluationError, match="knows only 'standing': there is nothing to tell apart"):

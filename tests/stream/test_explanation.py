@@ -35,7 +35,7 @@ def index(tmp_path: Path) -> PostureIndex:
     (tmp_path / "2.png").unlink()
     examples = replace(Examples.unknown(12), pictures=tuple(names), digests=tuple(digests), keypoints=keypoints)
     examples = replace(examples, boxes=np.tile(np.float32([30, 10, 90, 130]), (12, 1)))
-    index = PostureIndex(device="cpu")
+    index = PostureIndex("nose25", device="cpu")
     rows = index.embedding(poses(*keypoints))
     index.add(rows, ["standing"] * 12, examples)
     return index
@@ -54,7 +54,9 @@ def test_what_spoke_for_a_label(index: PostureIndex) -> None:
         "60% of the vote, at least 40% is asked for; the median distance to its 2 neighbours is 0.200, within the "
         f"rejection radius of {radius}"
     )
-    assert explain(verdict(), person(0, 0), PostureIndex(device="cpu"), SETTINGS).endswith("neighbours is 0.200")
+    assert explain(verdict(), person(0, 0), PostureIndex("nose25", device="cpu"), SETTINGS).endswith(
+        "neighbours is 0.200"
+    )
 
 
 def test_which_threshold_was_missed(index: PostureIndex) -> None:
@@ -134,7 +136,7 @@ def test_people_without_neighbours_and_nobody(index: PostureIndex) -> None:
 
 
 def test_rows_of_unknown_origin(index: PostureIndex) -> None:
-    bare = PostureIndex(device="cpu")
+    bare = PostureIndex("nose25", device="cpu")
     bare.add(index.vectors, list(index.labels))
     people = poses(person(60, 20, 100))
     verdicts = bare.classify(bare.embedding(people), 2)
