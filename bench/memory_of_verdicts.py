@@ -57,7 +57,7 @@ def main() -> int:
 
 
 def _memory(said: list[tuple[float, dict[str, float]]]) -> float | None:
-    """Integral of the autocorrelation of one person's votes, seconds; None where there is too little to tell it from."""
+    """Integral of the autocorrelation of one person's votes, seconds; None where too little was said."""
     seconds = np.array([second for second, _ in said])
     if seconds[-1] - seconds[0] < LEAST_SECONDS:
         return None

@@ -162,7 +162,7 @@ def test_two_known_people_who_embrace_stay_two_but_one_who_was_out_of_sight_is_n
 
 def test_a_double_with_other_limbs_never_gets_a_number_but_somebody_before_another_does():
     """As the small network finds people: once whole, once a head lower with a poor score."""
-    for second, score, expected in (
+    for second, poor, expected in (
         (person(302, 130), 0.15, None),
         (person(302, 130), 0.28, 2),  # too good a score for a double
         (person(302, 190, 110.0), 0.15, 2),  # a child
@@ -170,7 +170,7 @@ def test_a_double_with_other_limbs_never_gets_a_number_but_somebody_before_anoth
     ):
         tracker = Tracker(sure_score=0.3)
         for t in times(2, 10):
-            told = numbers(tracker, poses(person(300, 100), second, scores=(0.3, score)), t)
+            told = numbers(tracker, poses(person(300, 100), second, scores=(0.3, poor)), t)
         assert told == [1, expected]
 
 
