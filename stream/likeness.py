@@ -83,8 +83,8 @@ def scores_apart(poses: Poses) -> NDArray[np.float64]:
 
     `score · exp(-IoU² / σ)` with the better person whose box overlaps most (Gaussian Soft-NMS, Bodla et al., 2017). A
     weak network finds a person a second time with other limbs, a head lower or to the hips only: the keypoints are not
-    alike then, but such a double has a poor score and stands in the place of the first. A child before an adult overlaps
-    little by this measure, and of two who embrace each has a score of its own.
+    alike then, but such a double has a poor score and stands in the place of the first. A child before an adult
+    overlaps little by this measure, and of two who embrace each has a score of its own.
     """
     boxes = poses.boxes.astype(np.float64)
     order = np.argsort(-poses.scores, kind="stable")

@@ -69,11 +69,19 @@ class _Path:
         self.seconds = seconds
 
     def at(self, seconds: float) -> str | None:
-        """The posture that the best path has at an instant; never asked for an earlier one again."""
-        for stretch in self.stretches.values():
-            _covering(stretch, seconds).before = None
+        """The posture that the best path has at an instant; never asked for an earlier one again.
+
+        What was told cannot be taken back. When it changes, paths that have another posture there end with that:
+        otherwise the one that was left could be the best again a moment later, without paying for the way back.
+        """
         best = max(self.evidence, key=self.evidence.__getitem__)
-        return _covering(self.stretches[best], seconds).posture
+        posture = _covering(self.stretches[best], seconds).posture
+        for label, stretch in list(self.stretches.items()):
+            covering = _covering(stretch, seconds)
+            covering.before = None
+            if posture != self.told and covering.posture != posture:
+                del self.stretches[label], self.evidence[label]
+        return posture
 
 
 def _covering(stretch: _Stretch, seconds: float) -> _Stretch:
@@ -103,7 +111,7 @@ class LookAhead:
         self,
         *,
         look_ahead_seconds: float = 2.0,
-        switch_seconds: float = 0.35,
+        switch_seconds: float = 0.6,
         unknown_share: float = 0.25,
         grace_seconds: float = 1.0,
     ):

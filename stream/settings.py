@@ -115,7 +115,7 @@ class SteadyingSettings(_Section):
 class SmoothingSettings(_Section):
     """Steadying labels over time."""
 
-    switch_seconds: Seconds = 0.35
+    switch_seconds: Seconds = 0.6
     unknown_share: Annotated[float, Field(ge=0.05, lt=1)] = 0.25
     grace_seconds: Seconds = 1.0
     look_ahead_seconds: Seconds = 2.0

@@ -5,6 +5,10 @@ evidence it has over the one that is shown is added up over time and never falls
 `switch_seconds`, that posture is shown and the counting begins anew. This is Page's cumulative sum test (Biometrika,
 1954) with the shown posture as the hypothesis in force: a certain change is shown after that time at any frame rate, a
 doubtful one later, a flicker never, and no two changes lie closer together. `unknown` is a posture like any other.
+
+Frames are no independent witnesses: what the network and the database take a person for, right or wrong, stays much the
+same for half a second (`bench/memory_of_verdicts.py`). `switch_seconds` is a little more than that, since less would be
+no second look; not much more, because a certain change is to be shown within 0.7 s.
 """
 
 from __future__ import annotations
@@ -63,7 +67,7 @@ class LabelSmoother:
             place.
     """
 
-    def __init__(self, *, switch_seconds: float = 0.35, unknown_share: float = 0.25, grace_seconds: float = 1.0):
+    def __init__(self, *, switch_seconds: float = 0.6, unknown_share: float = 0.25, grace_seconds: float = 1.0):
         self.switch_seconds = switch_seconds
         self.unknown_share = unknown_share
         # Unknown is never far behind: certainty of a posture gains on it by this much a second, on the others by 1.

@@ -147,7 +147,7 @@ class Tracker:
                 twice.add(worse)
         similarity = self._similarity(poses, seconds)  # [N, T]
         similarity[list(twice)] = 0
-        # A doubtful one beside somebody is the other's double, or one of two who embrace: then both were in sight just now.
+        # A doubtful one beside somebody is the other's double, or one of two who embrace: both were just in sight then.
         doubtful = [worse for _, worse, _ in pairs if poses.scores[worse] < self.sure_score]
         hidden = [track.seen_seconds < before - TICK for track in self._tracks]
         similarity[np.ix_(doubtful, np.flatnonzero(hidden))] = 0

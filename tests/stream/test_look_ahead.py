@@ -75,6 +75,16 @@ def test_in_noise_it_is_steadier_and_righter_than_what_is_shown_live():
     assert right[0] < 0.95 * len(truth) < right[1]
 
 
+def test_what_was_told_changes_only_for_what_a_change_costs():
+    """Two postures of which now one, now the other is a little ahead, for longer than is looked ahead."""
+    said = ([votes(sitting=0.55, lying=0.45)] * 60 + [votes(sitting=0.45, lying=0.55)] * 60) * 5
+    result = in_hindsight(said, 25, look_ahead_seconds=1.0)
+    assert [label for label, _ in itertools.groupby(result)] == ["sitting"]
+    # A small lead that lasts is worth a change in the end, and only one.
+    result = in_hindsight(said[:60] + [votes(sitting=0.35, lying=0.65)] * 200, 25, look_ahead_seconds=1.0)
+    assert [label for label, _ in itertools.groupby(result)] == ["sitting", "lying"]
+
+
 def test_the_scenes_are_the_same_but_for_posture_share_and_since():
     given = [scene(n, 10, [votes(sitting=0.8, lying=0.2), certain("standing")]) for n in range(60)]
     taken = list(LookAhead()(given))

@@ -130,6 +130,12 @@ def test_stills_stand_for_themselves(index):
     assert [(p.track, p.posture) for p in first.people + second.people] == [(None, "upright"), (None, "bowed")]
 
 
+def test_somebody_found_twice_in_a_still_is_one_person(index):
+    found = poses(person(300, 100), person(302, 130), person(340, 100), scores=(0.4, 0.15, 0.15))
+    (scene,) = Recogniser(Script(found), index, stills=True)([frame(0)])
+    assert scene.poses.boxes[:, 0] == pytest.approx(found.boxes[[0, 2], 0])
+
+
 def test_time_never_turns_back(index):
     """A recording with a broken timestamp must not lose its people or its labels."""
     recogniser = Recogniser(Script(*[poses(person(300, 100))] * 12), index, Settings())

@@ -99,12 +99,12 @@ def test_frames_at_the_same_instant_say_nothing_new():
 @pytest.mark.parametrize("refused", [certain(None), too_far(sitting=1.0)])
 def test_who_cannot_be_judged_keeps_the_posture_for_a_moment_and_then_loses_it(refused):
     result = [s.posture for s in steadied([certain("sitting")] * 30 + [refused] * 30, 30)]
-    assert set(result[29:38]) == {"sitting"}  # a quarter of a second
-    assert set(result[45:]) == {None}  # half a second
+    assert set(result[29:45]) == {"sitting"}  # half a second
+    assert set(result[51:]) == {None}  # 0.7 seconds
 
 
 def test_a_posture_with_hardly_any_votes_gives_way_to_unknown():
-    scattered = [votes(**dict.fromkeys("abcdefghij", 0.08), sitting=0.2)] * 120
+    scattered = [votes(**dict.fromkeys("abcdefghij", 0.08), sitting=0.2)] * 180
     result = [s.posture for s in steadied([certain("sitting")] * 30 + scattered, 30, unknown_share=0.3)]
     assert result[-1] is None
     result = [s.posture for s in steadied([certain("sitting")] * 30 + scattered, 30, unknown_share=0.1)]
@@ -118,7 +118,7 @@ def test_votes_that_are_scattered_at_random_name_nobody():
     assert result.count(None) > 0.9 * len(result)
     # One who is unknown so far is named as soon as it becomes clear.
     result = [steady.posture for steady in steadied([*said[:25], *[certain("sitting")] * 25], 25)]
-    assert "sitting" in result[25 : 25 + round(0.4 * 25)]
+    assert "sitting" in result[25 : 25 + round(0.6 * 25)]
 
 
 def test_share_and_since():
@@ -129,7 +129,7 @@ def test_share_and_since():
     assert result[34].share == pytest.approx(0.6 + 0.2 / np.e, abs=1e-6)  # one time constant later
     assert result[-1].share == pytest.approx(0.6, abs=1e-3)
     assert len({steady.since_seconds for steady in result if steady.posture}) == 1
-    assert 0.3 <= result[-1].since_seconds <= 0.7
+    assert 0.3 <= result[-1].since_seconds <= 0.9
 
 
 class TestOutOfSight:

@@ -148,15 +148,30 @@ def test_a_person_found_twice_is_one_person():
     assert len(tracker.keys) == 1
 
 
-def test_two_known_people_who_embrace_stay_two_but_a_doubtful_second_skeleton_is_a_double():
+def test_two_known_people_who_embrace_stay_two_but_one_who_was_out_of_sight_is_not_found_in_a_doubtful_double():
     tracker = Tracker(sure_score=0.5)
     for t in times(3, 10):
         both = person(300, 100), person(300 + max(150 - 75 * t, 14), 100)
         told = numbers(tracker, poses(*both), t)
     assert told == [1, 2]
-    assert numbers(tracker, poses(*both, scores=(0.9, 0.4)), 3.0) == [1, None]
-    assert numbers(tracker, poses(*both, scores=(0.9, 0.6)), 3.1) == [1, 2]
-    assert numbers(tracker, poses(both[0], person(303, 100), scores=(0.9, 0.8)), 3.2) == [1, None]
+    assert numbers(tracker, poses(*both, scores=(0.9, 0.4)), 3.0) == [1, 2]
+    assert numbers(tracker, poses(both[0], person(303, 100), scores=(0.9, 0.8)), 3.1) == [1, None]
+    assert numbers(tracker, poses(*both, scores=(0.9, 0.4)), 3.2) == [1, None]
+    assert numbers(tracker, poses(*both, scores=(0.9, 0.6)), 3.3) == [1, 2]
+
+
+def test_a_double_with_other_limbs_never_gets_a_number_but_somebody_before_another_does():
+    """As the small network finds people: once whole, once a head lower with a poor score."""
+    for second, poor, expected in (
+        (person(302, 130), 0.15, None),
+        (person(302, 130), 0.28, 2),  # too good a score for a double
+        (person(302, 190, 110.0), 0.15, 2),  # a child
+        (person(345, 100), 0.15, 2),
+    ):
+        tracker = Tracker(sure_score=0.3)
+        for t in times(2, 10):
+            told = numbers(tracker, poses(person(300, 100), second, scores=(0.3, poor)), t)
+        assert told == [1, expected]
 
 
 def test_numbers_and_keys_are_never_reused_and_memory_ends():
