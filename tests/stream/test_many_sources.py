@@ -178,7 +178,9 @@ def test_cameras_and_a_recording_in_one_run_and_ctrl_c_ends_it_all(clips, tmp_pa
         assert worlds.wait_until(lambda: len(numbers(lines_of("o.jsonl"), "late")) > 10, 60)
         here.kill()
         here.start()
-        assert worlds.wait_until(lambda: any(line["epoch"] == 1 for line in lines_of("o.jsonl") if line["source"] == "here"), 60)
+        assert worlds.wait_until(
+            lambda: any(line["epoch"] == 1 for line in lines_of("o.jsonl") if line["source"] == "here"), 60
+        )
         started = time.monotonic()
         process.send_signal(signal.SIGINT)
         told = "".join(process.communicate(timeout=30))
