@@ -90,8 +90,7 @@ def scores_apart(poses: Poses) -> NDArray[np.float64]:
     order = np.argsort(-poses.scores, kind="stable")
     most = np.zeros(len(poses))
     most[order] = np.tril(_iou(boxes[order], boxes[order]), -1).max(1, initial=0.0)
-    apart: NDArray[np.float64] = poses.scores * np.exp(-(most**2) / DECAY)
-    return apart
+    return poses.scores.astype(np.float64) * np.exp(-(most**2) / DECAY)
 
 
 def _iou(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -148,9 +148,9 @@ class Tracker:
         similarity = self._similarity(poses, seconds)  # [N, T]
         similarity[list(twice)] = 0
         # A doubtful one beside somebody is the other's double, or one of two who embrace: both were just in sight then.
-        doubtful = [worse for _, worse, _ in pairs if poses.scores[worse] < self.sure_score]
-        hidden = [track.seen_seconds < before - TICK for track in self._tracks]
-        similarity[np.ix_(doubtful, np.flatnonzero(hidden))] = 0
+        doubtful = np.array([worse for _, worse, _ in pairs if poses.scores[worse] < self.sure_score], np.intp)
+        hidden = np.array([track.seen_seconds < before - TICK for track in self._tracks], bool)
+        similarity[np.ix_(doubtful, hidden)] = 0
         known = np.array([track.number is not None for track in self._tracks], bool)
         sure = poses.scores >= self.sure_score
         free = np.ones(len(self._tracks), bool)
