@@ -18,9 +18,10 @@ log = logging.getLogger(__name__)
 
 _GPU_SYMBOLS: Final = ("StandardGpuResources", "index_cpu_to_gpu", "get_num_gpus")
 _GPU_MAX_K: Final = 2048  # the limit of FAISS's GPU selection kernels
-# Up to so many comparisons one thread needs under half a millisecond, and waiting for a second one on a busy machine
-# costs more: 20 people in 2,000 rows beside a training run: one thread 0.17 ms (p95 0.22), two 16 ms (p95 36).
-_ONE_THREAD_PAIRS: Final = 100_000
+# Up to so many comparisons waiting for a second thread on a busy machine costs more than it brings. Beside a training
+# run: 20 people in 2,000 rows, one thread 0.17 ms (p95 0.22), two 16 ms (p95 36); lists of 100,000 rows, 10 queries or
+# 63,000 comparisons, 1.4 and 16 ms; 40 queries or 253,000, 15 and 16 ms.
+_ONE_THREAD_PAIRS: Final = 200_000
 APPROXIMATE_ROWS: Final = 20_000
 """From so many rows on a CPU looks at a part of them. 40 queries of 59 numbers, on 2 busy cores, all rows against 20
 lists or fewer: 37 and 16 ms in 20,000 rows, 205 and 20 ms in 100,000, 1,620 and 67 ms in a million; 98 % to 99.4 % of
@@ -178,7 +179,8 @@ class Neighbours:
     def _ask(self, wanted: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """FAISS's own answer: squared distances and rows, each `[N, k]`."""
         searcher = self._searcher(k)
-        if searcher is not self.cpu_index or len(wanted) * len(self) > _ONE_THREAD_PAIRS:
+        part = searcher.nprobe / searcher.nlist if searcher is self._lists else 1.0
+        if searcher is self._gpu_index or part * len(wanted) * len(self) > _ONE_THREAD_PAIRS:
             return searcher.search(wanted, k)
         threads = self._faiss.omp_get_max_threads()
         self._faiss.omp_set_num_threads(1)  # of this thread's searches only

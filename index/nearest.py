@@ -21,6 +21,10 @@ FULLY_SEEN: Final = 0.999
 EXACT_ROWS: Final = 20_000
 """Up to so many rows every row is compared; above, FAISS makes a short list from its inverted lists. Below, comparing
 every row is never slower than a short list from all rows: 20 people in 19,000 rows 24 ms against 44 (busy machine)."""
+_ONE_THREAD_PRODUCTS: Final = 2**18
+"""From more than so many multiplications on, the BLAS under NumPy takes several threads, which wait for each other by
+spinning. Five people in 2,000 rows beside two busy cores: 13 ms on average and 5.2 ms of CPU time so, 0.6 and 0.17 ms
+in pieces; on cores of their own the two threads would save a few hundredths of a millisecond."""
 SHORTLIST: Final = 4
 """So many times k candidates come from FAISS for a person who is seen in part: it compares all numbers, also those that
 are not seen of this person."""
@@ -111,11 +115,21 @@ def _nearest_of_all(neighbours: Neighbours, people: _People, k: int) -> NDArray[
     squared_weights = people.weights**2
     asked = np.concatenate((squared_weights, -2 * squared_weights * people.sides), axis=2)
     sides, count, numbers = asked.shape
-    squared = asked.reshape(-1, numbers) @ neighbours.squares_and_values().T
-    squared = np.minimum.reduce(squared.reshape(sides, count, -1))  # [N, R]
+    squared = _product(neighbours.squares_and_values(), asked.reshape(-1, numbers).T)  # [R, N or 2 N]
+    squared = np.minimum.reduce(np.ascontiguousarray(squared.T).reshape(sides, count, -1))  # [N, R]
     if k >= squared.shape[1]:
         return np.broadcast_to(np.arange(squared.shape[1]), squared.shape)
     return squared.argpartition(k - 1, axis=1)[:, :k]
+
+
+def _product(rows: NDArray[np.float32], asked: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`rows @ asked`, on this thread alone."""
+    step = max(1, _ONE_THREAD_PRODUCTS // asked.size)
+    whole = len(rows) // step * step
+    product: NDArray[np.float32] = np.empty((len(rows), asked.shape[1]), np.float32)
+    np.matmul(rows[:whole].reshape(-1, step, len(asked)), asked, out=product[:whole].reshape(-1, step, asked.shape[1]))
+    np.matmul(rows[whole:], asked, out=product[whole:])
+    return product
 
 
 def _shortlist(neighbours: Neighbours, people: _People, count: int) -> NDArray[np.int64]:
