@@ -18,7 +18,7 @@ __all__ = ["Handoff"]
 
 log = logging.getLogger(__name__)
 
-JOIN_SECONDS: Final = 5.0
+JOIN_SECONDS: Final = 6.0  # a camera that froze in the middle of a read holds it for `source.read_timeout_seconds`
 INTERVAL_MEMORY: Final = 0.8  # of the average time between two frames
 
 

@@ -126,6 +126,8 @@ class LiveSource:
                 return
             self._told = {reason} if state is SourceState.LIVE else self._told | {reason}
         level = logging.WARNING if state in (SourceState.WAITING, SourceState.STALLED) else logging.INFO
+        if state is SourceState.ENDED:  # somebody wanted it to
+            level = logging.DEBUG
         log.log(level, "%s: %s%s", self.name, state, f": {reason}" if reason else "")
 
     def probe(self) -> SourceInfo:

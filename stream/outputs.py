@@ -175,7 +175,10 @@ def open_outputs(
         SinkError: something cannot be written.
     """
     sinks: dict[str, list[Sink]] = {source.name: [] for source in sources}
-    windows: list[WindowSink] = []
+    windows = _windows(outputs.shown, stop)
+    for name, window in windows.items():
+        sinks[name].append(window)
+        stack.callback(window.close)
     recordings: dict[str, Recording | PictureSink] = {}
     workers: dict[str, BackgroundSink] = {}
     if outputs.jsonl is not None:
@@ -187,13 +190,6 @@ def open_outputs(
         folder.mkdir(exist_ok=True)
     for source in sources:
         name, own = source.name, sinks[source.name]
-        if name in outputs.shown:
-            from stream.window import WindowSink
-
-            window = WindowSink(f"Stance: {name}", stop)
-            windows.append(window)
-            own.insert(0, window)
-            stack.callback(window.close)
         if name in outputs.timelines:
             gap_seconds = settings.smoothing.grace_seconds
             timeline = TimelineSink(outputs.timelines[name], source, gap_seconds=gap_seconds)
@@ -207,7 +203,15 @@ def open_outputs(
             )
             stack.callback(worker.close)
             own.append(worker)
-    return OpenOutputs(sinks, windows, recordings, workers)
+    return OpenOutputs(sinks, list(windows.values()), recordings, workers)
+
+
+def _windows(shown: Sequence[str], stop: threading.Event) -> dict[str, WindowSink]:
+    if not shown:
+        return {}
+    from stream.window import tiled
+
+    return dict(zip(shown, tiled([f"Stance: {name}" for name in shown], stop), strict=True))
 
 
 def _recording(path: Path, settings: Settings, source: Source) -> Recording | PictureSink:

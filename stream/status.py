@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Never, Self
 
@@ -17,56 +17,72 @@ from stream.tally import SourceTally, Tally
 
 __all__ = ["Status", "summary"]
 
-REFRESH_SECONDS: Final = 0.5
-LOG_REFRESH_SECONDS: Final = 10.0
-LOG_REFRESH_MANY_SECONDS: Final = 60.0
-MANY: Final = 4  # sources
+LOOK_SECONDS: Final = 0.5
+"""Between two looks at where cameras stand: a camera that has stalled is only found out by whoever asks."""
+
+LOG_SECONDS: Final = 10.0  # between two lines about a source where standard error is a file and not a terminal
+MANY: Final = 4  # sources; beyond, lines in a log come rarer
 
 
 class Status:
-    """A line per source on standard error that follows a run; renewed only now and then where that is a file.
+    """Follows a run on standard error: in a terminal with a line per source that renews itself, else with lines now and
+    then.
 
     Args:
         sources: what is being read.
         tally: what has happened so far.
-        quiet: show nothing.
+        quiet: show nothing. Faults of cameras reach the log all the same.
     """
 
-    def __init__(self, sources: Iterable[Source], tally: Tally, *, quiet: bool = False):
+    def __init__(self, sources: Sequence[Source], tally: Tally, *, quiet: bool = False):
         self._sources = {source.name: source for source in sources}
         self._tally = tally
-        self._shown_seconds = float("-inf")
-        in_log = LOG_REFRESH_SECONDS if len(self._sources) <= MANY else LOG_REFRESH_MANY_SECONDS
-        self._refresh_seconds = REFRESH_SECONDS if sys.stderr.isatty() else in_log
-        self._bars = {source.name: self._bar(source, place, quiet) for place, source in enumerate(sources)}
+        self._quiet = quiet
+        self._looked_seconds = float("-inf")
+        self._logged_seconds = time.monotonic()
+        self._log_seconds = LOG_SECONDS * max(1, len(sources) / MANY)
+        # Bars below one another need a terminal that moves its cursor.
+        self._draws = sys.stderr.isatty() or len(sources) == 1
+        places = enumerate(sources if self._draws else ())
+        self._bars = {source.name: self._bar(source, place) for place, source in places}
 
-    def _bar(self, source: Source, place: int, quiet: bool) -> tqdm[Never]:
+    def _bar(self, source: Source, place: int) -> tqdm[Never]:
         if source.live:
-            return tqdm(bar_format="{desc}", disable=quiet, position=place)
+            return tqdm(bar_format="{desc}", disable=self._quiet, position=place)
         return tqdm(
             total=source.info.frame_count,
             desc=source.name,
             unit=" pictures" if source.still else " frames",
-            mininterval=self._refresh_seconds,
-            disable=quiet,
+            mininterval=LOOK_SECONDS if sys.stderr.isatty() else LOG_SECONDS,
+            disable=self._quiet,
             position=place,
         )
 
     def update(self, scene: Scene) -> None:
         """One more scene is done."""
-        if not self._sources[scene.frame.source].live:
-            self._bars[scene.frame.source].update()
+        source = self._sources[scene.frame.source]
+        if self._draws and not source.live:
+            self._bars[source.name].update()
         self.refresh()
 
     def refresh(self) -> None:
-        """Renew the lines of cameras, if it is time; called also while nothing comes."""
+        """Look where the sources stand and renew their lines, if it is time. Called also while nothing comes."""
         now = time.monotonic()
-        if now - self._shown_seconds < self._refresh_seconds:
+        if now - self._looked_seconds < LOOK_SECONDS:
             return
-        self._shown_seconds = now
+        self._looked_seconds = now
+        lines = {
+            name: f"{name}: {_standing(source, self._tally.of(name), now)}" for name, source in self._sources.items()
+        }
+        in_log = not sys.stderr.isatty()
+        if self._quiet or (in_log and now - self._logged_seconds < self._log_seconds):
+            return
+        self._logged_seconds = now
         for name, source in self._sources.items():
-            if source.live:
-                self._bars[name].set_description_str(f"{name}: {_standing(source, self._tally.of(name), now)}")
+            if not self._draws:
+                print(lines[name], file=sys.stderr, flush=True)
+            elif source.live:
+                self._bars[name].set_description_str(lines[name])
 
     def close(self) -> None:
         """Leave the last state of the lines standing."""
@@ -83,10 +99,13 @@ class Status:
 
 
 def _standing(source: Source, tally: SourceTally, now: float) -> str:
-    """Where a live source stands, in one line."""
+    """Where a source stands, in one line."""
     status = source.status
     if status.state is SourceState.LIVE:
-        return f"live, {tally.frames_per_second:.1f} fps, {tally.shown} people, {_freshness(tally)}"
+        speed = f"{tally.frames_per_second:.1f} fps, {tally.shown} people"
+        if source.live:
+            return f"live, {speed}, {_freshness(tally)}" if tally.frames else "live"
+        return f"{tally.frames} of {source.info.frame_count or '?'} frames, {speed}"
     text = f"{status.state} for {now - status.since_seconds:.0f} s"
     if status.reason:
         text += f" ({status.reason})"
@@ -111,9 +130,10 @@ def summary(source: Source, tally: SourceTally) -> str:
         if tally.frames:
             text += f", {_freshness(tally)}"
         if tally.epoch:
-            text += f", reconnected {tally.epoch} times"
-        if not tally.frames and source.status.reason:
-            text += f": {source.status.reason}"
+            text += f", reconnected {tally.epoch} time{'s' if tally.epoch > 1 else ''}"
+        status = source.status
+        if status.state is not SourceState.LIVE and status.reason:
+            text += f"; {status.state}: {status.reason}"
     if tally.people:
         ranked = sorted(tally.postures.items(), key=lambda item: -item[1])
         shares = ", ".join(f"{posture or 'unknown'} {count / tally.people:.0%}" for posture, count in ranked)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import sys
 import threading
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -15,8 +17,10 @@ from stream.errors import SinkError
 from stream.scene import Scene
 from stream.sinks import Drawing
 
-__all__ = ["WindowSink"]
+__all__ = ["WindowSink", "tiled"]
 
+TITLE_BAR: Final = 30  # pixels a desktop puts above each window
+SCREEN: Final = (1600, 900)  # pixels, what fits on most
 QUIT_KEYS: Final = frozenset((27, ord("q"), ord("Q")))
 
 
@@ -32,12 +36,21 @@ class WindowSink:
         stop: set when the user wants to end.
         max_width: pixels; larger pictures open in a window of this size, which the user may resize.
         max_height: pixels.
+        position: of its upper left corner on the screen, x and y in pixels; None leaves that to the desktop.
 
     Raises:
         SinkError: there is no display, or this OpenCV was built without windows.
     """
 
-    def __init__(self, title: str, stop: threading.Event, *, max_width: int = 1600, max_height: int = 900) -> None:
+    def __init__(
+        self,
+        title: str,
+        stop: threading.Event,
+        *,
+        max_width: int = SCREEN[0],
+        max_height: int = SCREEN[1],
+        position: tuple[int, int] | None = None,
+    ) -> None:
         if not _display_answers():
             raise SinkError(
                 "There is no display to show a window on. Leave out --show and use --out, or run it on a desktop "
@@ -47,6 +60,7 @@ class WindowSink:
         self._title = title
         self._stop = stop
         self._limit = (max_width, max_height)
+        self._position = position
         self._open = False
 
     def write(self, scene: Scene, drawing: Drawing) -> None:
@@ -64,6 +78,8 @@ class WindowSink:
                 scale = min(1.0, self._limit[0] / width, self._limit[1] / height)
                 cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
                 cv2.resizeWindow(self._title, max(1, round(width * scale)), max(1, round(height * scale)))
+                if self._position is not None:
+                    cv2.moveWindow(self._title, *self._position)
                 self._open = True
             cv2.imshow(self._title, bgr)
         except cv2.error as error:
@@ -103,6 +119,24 @@ class WindowSink:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def tiled(titles: Sequence[str], stop: threading.Event) -> list[WindowSink]:
+    """Windows beside and below one another, as large as fit; one alone as `WindowSink` makes it.
+
+    Raises:
+        SinkError: see `WindowSink`.
+    """
+    columns = math.ceil(math.sqrt(len(titles)))
+    rows = math.ceil(len(titles) / max(columns, 1))
+    if columns <= 1:
+        return [WindowSink(title, stop) for title in titles]
+    width, height = SCREEN[0] // columns, SCREEN[1] // rows
+    places = [(number % columns * width, number // columns * height) for number in range(len(titles))]
+    return [
+        WindowSink(title, stop, max_width=width, max_height=height - TITLE_BAR, position=place)
+        for title, place in zip(titles, places, strict=True)
+    ]
 
 
 def _display_answers() -> bool:

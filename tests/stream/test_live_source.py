@@ -173,7 +173,7 @@ def test_comes_back_with_another_size(device, caplog):
     assert frames[2].bgr.shape == (20, 30, 3)
     assert camera.released >= 6  # every capture was given back, those that did not open as well
     states = [message.split(": ")[1] for message in caplog.messages]
-    assert states == ["live", "waiting", "waiting", "live", "waiting", "live", "ended"]  # lost, then not there
+    assert states == ["live", "waiting", "waiting", "live", "waiting", "live"]  # lost, then not there
 
 
 def test_grey_cameras_become_colour(device):
@@ -206,7 +206,7 @@ def test_a_camera_that_fails_for_ever_is_logged_once(device, caplog, worlds):
         status = source.status
     assert status.state is SourceState.WAITING
     assert status.reason == "cannot be opened"
-    assert caplog.messages == ["webcam 0: waiting: cannot be opened", "webcam 0: ended"]
+    assert caplog.messages == ["webcam 0: waiting: cannot be opened"]
 
 
 def test_close_wakes_the_wait(device, monkeypatch, worlds):
