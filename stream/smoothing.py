@@ -7,8 +7,8 @@ evidence it has over the one that is shown is added up over time and never falls
 doubtful one later, a flicker never, and no two changes lie closer together. `unknown` is a posture like any other.
 
 Frames are no independent witnesses: what the network and the database take a person for, right or wrong, stays much the
-same for half a second (`bench/memory_of_verdicts.py`). `switch_seconds` is a little more than that, since less would be
-no second look; not much more, because a certain change is to be shown within 0.7 s.
+same for 0.3 to 0.8 s (`bench/memory_of_verdicts.py`, three clips). `switch_seconds` is longer than one such look, and
+no longer than shows a certain change within 0.7 s.
 """
 
 from __future__ import annotations
