@@ -75,7 +75,7 @@ def test_killed_and_started_again_with_another_size_and_rate(rtsp_server, clip, 
     assert set(stamps) <= set(range(90))
     assert all(one != next_one for one, next_one in itertools.pairwise(stamps))
     said = [message for message in caplog.messages if message.startswith("door: ")]
-    assert [message.split(":")[1].strip() for message in said] == ["live", "waiting", "waiting", "live"]
+    assert [message.split(":")[1].strip() for message in said] == ["live", "waiting", "waiting", "live", "ended"]
 
 
 def test_frozen_for_a_moment_then_for_long_then_thawed(rtsp_server, clip, worlds, caplog):
@@ -129,7 +129,7 @@ def test_a_host_that_says_nothing_is_told(worlds, caplog, capfd):
         with caplog.at_level(logging.DEBUG), Handoff(source):
             assert becomes(worlds, source, WAITING, "does not answer within 0.4 s")
             time.sleep(2)  # some attempts
-    assert [record.levelname for record in caplog.records if record.name == "stream.live_source"] == ["WARNING", "INFO"]
+    assert [record.levelname for record in caplog.records if record.name == "stream.live_source"] == ["WARNING", "DEBUG"]
     assert "secret" not in caplog.text + "".join(capfd.readouterr())
 
 

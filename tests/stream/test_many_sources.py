@@ -190,7 +190,7 @@ def test_cameras_and_a_recording_in_one_run_and_ctrl_c_ends_it_all(clips, tmp_pa
     assert process.returncode == 130, told
     assert "secret" not in told
     assert re.search(r"never: 0 frames.*refuses the connection", told)
-    assert re.search(r"here: \d+ frames.*reconnected 1 times", told)
+    assert re.search(r"here: \d+ frames.*reconnected 1 time\b", told)
     assert told.count("never: waiting: refuses") == 1  # once, not with every attempt
     lines = lines_of("o.jsonl")
     for name in ("here", "late", "file"):
