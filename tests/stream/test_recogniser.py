@@ -132,7 +132,7 @@ def test_stills_stand_for_themselves(index):
 
 def test_somebody_found_twice_in_a_still_is_one_person(index):
     found = poses(person(300, 100), person(302, 130), person(340, 100), scores=(0.4, 0.15, 0.15))
-    (scene,) = Recogniser(Script(found), index, stills=True)([frame(0)])
+    (scene,) = Recogniser(Script(found), index, stills=["cam"])([frame(0)])
     assert scene.poses.boxes[:, 0] == pytest.approx(found.boxes[[0, 2], 0])
 
 
