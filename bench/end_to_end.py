@@ -22,7 +22,6 @@ import os
 import statistics
 import sys
 import tempfile
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -40,30 +39,22 @@ class Stages:
     """Adds up wall time and CPU time of stages; the CPU time is that of the calling thread alone."""
 
     def __init__(self) -> None:
-        self._spent: dict[str, list[float]] = {}
-        self._lock = threading.Lock()
+        from stream.profile import Profile
+
+        self._wall, self._cpu = Profile(), Profile(time.thread_time)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Time what happens inside."""
-        wall, cpu = time.perf_counter(), time.thread_time()
-        try:
+        with self._wall.stage(name), self._cpu.stage(name):
             yield
-        finally:
-            wall, cpu = time.perf_counter() - wall, time.thread_time() - cpu
-            with self._lock:  # several workers are in the network at once
-                spent = self._spent.setdefault(name, [0.0, 0.0])
-                spent[0] += wall
-                spent[1] += cpu
 
     def take(self, frames: int) -> dict[str, tuple[float, float]]:
-        """Wall and CPU milliseconds per frame of every stage since the last call, in the order of `STAGES`."""
-        from stream.profile import STAGES
-
-        spent, self._spent = self._spent, {}
-        return {
-            name: (1e3 * spent[name][0] / frames, 1e3 * spent[name][1] / frames) for name in STAGES if name in spent
-        }
+        """Wall and CPU milliseconds per frame of every stage since the last call, in the order a frame meets them."""
+        wall, cpu = (profile.milliseconds_per_frame(frames) for profile in (self._wall, self._cpu))
+        self._wall.clear()
+        self._cpu.clear()
+        return {name: (wall[name], cpu[name]) for name in wall}
 
 
 class Variants:
@@ -151,15 +142,16 @@ class Variants:
         from stream.overlay import Overlay
         from stream.pipeline import scenes, write
         from stream.profile import TimedSink
+        from stream.recording import Recording
         from stream.sinks import BackgroundSink
-        from stream.video_writer import VideoSink
 
         stage, settings = self.profile.stage, self.settings
         source = open_from_settings(self.clip, settings)
         sinks: list[Any] = [TimedSink(JsonLinesSink(self.scratch / "out.jsonl", source), stage)]
         if video:
-            out = VideoSink(self.scratch / "out.mp4", source, crf=settings.output.video_crf)
-            sinks.append(BackgroundSink(TimedSink(out, stage, draws=True), when_full="wait"))
+            path = self.scratch / "out.mp4"
+            out = Recording(path, source, output=settings.output)
+            sinks.append(BackgroundSink(TimedSink(out, stage), path.name, when_full="wait"))
         overlay = Overlay(settings.overlay, settings.pose.keypoint_threshold)
         found = scenes(source, self.estimator, self.index, settings, stage=stage)
         done = people = 0

@@ -37,12 +37,12 @@ from stream.json_lines import JsonLinesSink
 from stream.overlay import Overlay
 from stream.pipeline import scenes
 from stream.pipeline import write as write_scenes
+from stream.recording import Recording
 from stream.settings import Settings
 from stream.source_state import SourceState, SourceStatus
 from stream.sources import SourceInfo, open_source
 from stream.tally import Tally
 from stream.timeline_sink import TimelineSink
-from stream.video_writer import VideoSink
 
 PEOPLE = 5
 LIMIT_MS = 1.0
@@ -139,7 +139,7 @@ def _soak(index: PostureIndex, frames: int) -> dict[str, Any]:
         start, done = time.perf_counter(), 0
         with open_source(clip) as source:
             sinks = [
-                VideoSink(Path(folder) / "out.mp4", source),
+                Recording(Path(folder) / "out.mp4", source, output=settings.output),
                 JsonLinesSink("/dev/null", source),
                 TimelineSink(Path(folder) / "out.csv", source),
             ]

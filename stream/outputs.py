@@ -199,7 +199,7 @@ def open_outputs(
             # Drawing and encoding go on beside the network. A camera's recording may miss a frame, a file's never.
             recording = recordings[name] = _recording(outputs.out[name], settings, source)
             worker = workers[name] = BackgroundSink(
-                TimedSink(recording, stage, draws=True), when_full="drop" if source.live else "wait"
+                TimedSink(recording, stage), str(outputs.out[name]), when_full="drop" if source.live else "wait"
             )
             stack.callback(worker.close)
             own.append(worker)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -24,19 +25,28 @@ class Profile:
 
     A stage that handles several frames at once is divided by `frames` when it is shown, so all lines are per frame.
     Stages of different threads overlap: their sum is more than the time that passed.
+
+    Args:
+        clock: seconds of wall time, or of the calling thread's CPU time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
         self._seconds: dict[str, list[float]] = defaultdict(list)
+        self._own = threading.local()
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time what happens inside."""
-        start = time.perf_counter()
+        """Time what happens inside, but for stages in it on the same thread: a sink's write is not its drawing."""
+        around = getattr(self._own, "inner_seconds", 0.0)
+        self._own.inner_seconds = 0.0
+        start = self._clock()
         try:
             yield
         finally:
-            self._seconds[name].append(time.perf_counter() - start)
+            seconds = self._clock() - start
+            self._seconds[name].append(seconds - self._own.inner_seconds)
+            self._own.inner_seconds = around + seconds
 
     def clear(self) -> None:
         """Forget what was timed so far, such as a warm-up."""
@@ -57,23 +67,19 @@ class Profile:
 
 
 class TimedSink:
-    """A sink whose writing counts as the stage `write`, without the drawing it asks for.
+    """A sink whose writing counts as the stage `write`.
 
     Args:
         sink: what is timed.
         stage: called with the stage's name, gives a context in which it runs.
-        draws: whether the sink shows the drawn picture.
     """
 
-    def __init__(self, sink: Sink, stage: Callable[[str], AbstractContextManager[object]], *, draws: bool = False):
+    def __init__(self, sink: Sink, stage: Callable[[str], AbstractContextManager[object]]):
         self._sink = sink
         self._stage = stage
-        self._draws = draws
 
     def write(self, scene: Scene, drawing: Drawing) -> None:
         """Write one scene."""
-        if self._draws:
-            _ = drawing.bgr
         with self._stage("write"):
             self._sink.write(scene, drawing)
 

@@ -1,4 +1,4 @@
-"""`Recording`: the annotated video of a source in segments, which goes on when a camera changes or the disk is full."""
+"""`Recording`: the annotated video of a source, which goes on when a camera changes or the disk is full."""
 
 from __future__ import annotations
 
@@ -14,18 +14,24 @@ from numpy.typing import NDArray
 
 from stream.errors import SinkError
 from stream.scene import Scene
-from stream.sinks import Drawing
+from stream.sinks import Drawing, check_output
 from stream.sound import Sound, open_sound
 from stream.sources import Source
-from stream.video_file import VideoFile, VideoTiming, check_video_output
-from stream.video_writer import seen_at
+from stream.video_file import VideoFile
+from stream.video_timing import VideoTiming, seen_at
 
 if TYPE_CHECKING:
     from stream.settings import OutputSettings
 
-__all__ = ["Recording"]
+__all__ = ["Recording", "check_video_output"]
 
 log = logging.getLogger(__name__)
+
+SUFFIXES: Final = frozenset({".m4v", ".mov", ".mp4"})
+
+LIVE_SEGMENT_SECONDS: Final = 3600.0
+"""A camera's file is ended after this where the settings name no length: it may run for months, and until a file is
+closed its table of pictures grows in memory, by 7 MB in an hour (see `VideoFile`)."""
 
 AWAY_SECONDS: Final = 2.0
 """A camera without a picture for longer was away: the last picture of a segment does not stand still until the next
@@ -39,15 +45,23 @@ STEADY_SECONDS: Final = 60.0
 
 
 class Recording:
-    """Writes the drawn pictures of one source to one MP4 after another. Not thread-safe; use one per thread.
+    """Writes the drawn pictures of one source to an MP4 that browsers play, or to one after another. Not thread-safe;
+    use one per thread.
 
-    A segment begins with the first picture after the cut; together they have every picture once, and last as long as
-    the whole. Each plays while it is written, see `VideoFile`; times and sound are as in `VideoSink`. Where nothing is
-    cut, `path` is the one file, and is replaced if it exists. Segments lie beside it and never replace anything: for
-    `lobby.mp4` they are `lobby_20260731-180500.mp4` of a live source, by the local time of its first picture, and
-    `lobby_0001.mp4`, … of a recording. A number is added if the name is taken.
+    Of a recording it keeps the presentation times, so frame count, rate (also a varying one) and duration are the
+    source's, and its sound (see `Sound`); zero is the first picture, and sound from before it is left out. Live
+    pictures carry the time they were captured, so a camera that was away for a minute stands still for a minute, and
+    the file says when the first one was. A folder's pictures are shown for one second each. Every file has its final
+    name from the start, and plays while it is written: see `VideoFile`.
 
-    When the camera comes back with another picture size, a new segment begins, also where nothing is cut.
+    Where the settings cut nothing, `path` is the one file, and is replaced if it exists. Else there are segments: each
+    begins with the first picture after the cut; together they have every picture once, and last as long as the whole.
+    They lie beside `path` and never replace anything: for `lobby.mp4` they are `lobby_20260731-180500.mp4` of a live
+    source, by the local time of its first picture, and `lobby_0001.mp4`, … of a recording. A number is added if the
+    name is taken.
+
+    Of a live source further segments also follow `path` where nothing is to be cut: after every hour, and when the
+    camera comes back with another picture size.
 
     A fault of the disk pauses what is recorded of a live source: one line in the log says so, scenes are taken and left
     out, and every 10 to 60 s a new segment is tried, until one second of it is on the disk. At most about the last
@@ -76,7 +90,8 @@ class Recording:
         self._crf = output.video_crf
         self._with_sound = sound and output.sound
         self._cuts = output.segment_minutes is not None or output.segment_megabytes is not None
-        self._segment_seconds = float("inf") if output.segment_minutes is None else 60 * output.segment_minutes
+        uncut_seconds = LIVE_SEGMENT_SECONDS if source.live else float("inf")
+        self._segment_seconds = uncut_seconds if output.segment_minutes is None else 60 * output.segment_minutes
         self._segment_bytes = float("inf") if output.segment_megabytes is None else 1e6 * output.segment_megabytes
         self._sound: Sound | None = None
         self._file: VideoFile | None = None
@@ -241,3 +256,15 @@ class Recording:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def check_video_output(path: str | Path, source: Source) -> Path:
+    """The path, if a video of the source can be written there without harm; see `check_output`. Creates nothing.
+
+    Raises:
+        SinkError: as for `check_output`, or the name's end says no MP4.
+    """
+    path = check_output(path, inputs=[source.path])
+    if path.suffix.lower() not in SUFFIXES:
+        raise SinkError(f"{path}: videos are written as MP4. Name a file that ends in .mp4.")
+    return path

@@ -84,6 +84,7 @@ class BackgroundSink:
 
     Args:
         sink: used by the thread alone, also to close it.
+        name: the output, as the user knows it.
         capacity: how many scenes may wait.
         when_full: what happens to a scene when so many wait.
         close_timeout_seconds: how long `close` may take with `"drop"`.
@@ -95,6 +96,7 @@ class BackgroundSink:
     def __init__(
         self,
         sink: Sink,
+        name: str,
         *,
         capacity: int = 8,
         when_full: Literal["wait", "drop"] = "wait",
@@ -103,6 +105,7 @@ class BackgroundSink:
         if capacity < 1:
             raise ValueError(f"capacity is {capacity}, expected at least 1")
         self.sink = sink
+        self.name = name
         self.dropped = 0
         self._capacity = capacity
         self._when_full = when_full
@@ -112,7 +115,7 @@ class BackgroundSink:
         self._error: BaseException | None = None
         self._closing = False
         self._left_behind = False
-        self._thread = threading.Thread(target=self._work, name=f"write {type(sink).__name__}", daemon=True)
+        self._thread = threading.Thread(target=self._work, name=f"write {name}", daemon=True)
         self._thread.start()
 
     def _work(self) -> None:
@@ -151,7 +154,7 @@ class BackgroundSink:
             self._changed.wait_for(lambda: len(self._waiting) < self._capacity or self._closing)
             self._raise_error()
             if self._closing:
-                raise SinkError("This output is closed.")
+                raise SinkError(f"{self.name} is closed.")
             self._waiting.append((scene, drawing))
             self._changed.notify_all()
 
@@ -178,8 +181,8 @@ class BackgroundSink:
                 self.dropped += len(self._waiting)
                 self._waiting.clear()
             log.warning(
-                "%s does not end within %g s: the disk does not answer, or is too slow; its thread is left behind",
-                self._thread.name,
+                "%s was not finished within %g s: the disk does not answer, or is too slow; its thread is left behind",
+                self.name,
                 self._close_timeout_seconds,
             )
         self._raise_error()

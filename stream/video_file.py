@@ -1,17 +1,15 @@
-"""`VideoFile`: one H.264 MP4, playable at every moment, and `VideoTiming`, when a source's pictures are shown in it."""
+"""`VideoFile`: one H.264 MP4, playable at every moment."""
 
 from __future__ import annotations
 
 import contextlib
 import io
-import logging
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 import av
 import cv2
@@ -19,26 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.errors import SinkError
-from stream.frame import Frame
-from stream.sinks import check_output
-from stream.sources import Source
+from stream.video_timing import VideoTiming
 
 if TYPE_CHECKING:
     from stream.sound import Packet, Sound
 
-__all__ = ["CRF", "PRESET", "VideoFile", "VideoTiming", "check_video_output"]
-
-log = logging.getLogger(__name__)
-
-SUFFIXES: Final = frozenset({".m4v", ".mov", ".mp4"})
+__all__ = ["VideoFile"]
 
 FRAGMENT_SECONDS: Final = 1.0
 """Between pictures that a player can jump to, each of which begins a fragment: about this much is lost when the process
 is killed or the disk is full."""
 # Two seconds would save 4-6 % of the bytes of clips with 24-30 pictures a second, 22 % with 10.
-
-STILL_SECONDS: Final = 1.0
-"""How long each of a folder's pictures is shown."""
 
 PREROLL_SECONDS: Final = 0.1
 """Sound that begins this much before the first picture is written, and hidden: decoders need it to begin with."""
@@ -47,8 +36,8 @@ SAMPLE_BYTES: Final = 48
 """What a picture or packet of sound costs in the tables of an MP4, with its fragments."""
 
 PRESET: Final = "ultrafast"
-CRF: Final = 23
-# CPU-ms per frame with colour conversion, kB per frame, PSNR in dB; x264 in av 18.1 on a 2-core Xeon, one thread:
+# CPU-ms per frame with colour conversion, kB per frame, PSNR in dB, by preset and crf; x264 in av 18.1 on a 2-core
+# Xeon, one thread:
 #                      768x576 street         1920x1080 two people
 #   ultrafast, 23      2.1   16.3  41.0        9.3   29.9  44.6
 #   ultrafast, 26      1.8   12.0  39.7        8.8   21.6  44.0
@@ -58,51 +47,6 @@ CRF: Final = 23
 
 LARGE: Final = 1920 * 1088
 """Pixels beyond which one encoder thread is too slow for 30 frames a second."""
-
-
-def check_video_output(path: str | Path, source: Source) -> Path:
-    """The path, if a video of the source can be written there without harm; see `check_output`. Creates nothing.
-
-    Raises:
-        SinkError: as for `check_output`, or the name's end says no MP4.
-    """
-    path = check_output(path, inputs=[source.path])
-    if path.suffix.lower() not in SUFFIXES:
-        raise SinkError(f"{path}: videos are written as MP4. Name a file that ends in .mp4.")
-    return path
-
-
-@dataclass(frozen=True, slots=True)
-class VideoTiming:
-    """When a source's pictures are shown.
-
-    Attributes:
-        live: they carry the time they were captured.
-        rate: pictures a second, nominally.
-        ticks: parts of a second that times are counted in.
-        duration_seconds: of the whole recording; None for live sources, and where it is not known.
-    """
-
-    live: bool
-    rate: Fraction
-    ticks: int
-    duration_seconds: float | None
-
-    @classmethod
-    def of(cls, source: Source) -> Self:
-        """As the source says."""
-        rate = 1 / STILL_SECONDS if source.still else source.info.frames_per_second or 25.0
-        exact = Fraction(rate).limit_denominator(1001)  # 29.97002997 is 30000/1001
-        # the smallest multiple of the rate from 90 kHz on: frames of a constant rate fall on whole ticks
-        numerator = 1 if source.live else exact.numerator
-        ticks = numerator * math.ceil(90_000 / numerator)
-        return cls(source.live, exact, ticks, None if source.live else source.info.duration_seconds)
-
-    def seconds(self, frame: Frame) -> float:
-        """When a picture is shown, by a clock whose zero means nothing."""
-        if self.live:
-            return frame.captured_seconds
-        return float(frame.number / self.rate) if frame.media_seconds is None else frame.media_seconds
 
 
 class VideoFile:
@@ -121,7 +65,6 @@ class VideoFile:
         timing: of the source.
         shape: height and width of the first picture, pixels.
         first_seconds: when that is shown, by the source's clock; the file's zero.
-        preset: of x264: `ultrafast`, `superfast`, `veryfast`, …, in order of CPU time.
         crf: of x264: quality, 0–51, less is better and larger.
         sound: what is to be heard, from `first_seconds` on; a packet that was given to a file before is not in this
             one. Stays open.
@@ -146,8 +89,7 @@ class VideoFile:
         shape: tuple[int, int],
         first_seconds: float,
         *,
-        preset: str = PRESET,
-        crf: int = CRF,
+        crf: int,
         sound: Sound | None = None,
         created: datetime | None = None,
         replace: bool = True,
@@ -181,7 +123,7 @@ class VideoFile:
             )
             if created is not None:
                 self._container.metadata["creation_time"] = f"{created.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
-            options = {"preset": preset, "crf": str(crf), "tune": "zerolatency", "g": "600"}
+            options = {"preset": PRESET, "crf": str(crf), "tune": "zerolatency", "g": "600"}
             self._stream = self._container.add_stream("libx264", rate=timing.rate, options=options)
             self._stream.width, self._stream.height = self._size
             self._stream.pix_fmt = "yuv420p"

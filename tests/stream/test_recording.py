@@ -4,6 +4,7 @@ go in, every segment is decoded again; the disk is a real one that is really ful
 import contextlib
 import logging
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -138,6 +139,24 @@ def test_live_segments_are_named_and_dated_by_the_clock(tmp_path, worlds):
         dated = datetime.fromisoformat(metadata(path)["creation_time"])
         assert dated.timestamp() == pytest.approx(named, abs=1.01)
     assert [n for path in sink.files for n in decoded(worlds, path)[0]] == list(range(25))
+
+
+def test_a_camera_is_cut_every_hour_where_nothing_is_said(tmp_path, worlds):
+    source = live(worlds)
+    (tmp_path / "cam.mp4").write_bytes(b"an earlier run")
+    with Recording(tmp_path / "cam.mp4", source, output=OutputSettings()) as sink:
+        write(sink, worlds, [source.frame(n, 600 * n) for n in range(14)])
+    assert sink.files[0] == tmp_path / "cam.mp4"
+    assert all(re.fullmatch(r"cam_\d{8}-\d{6}", path.stem) for path in sink.files[1:])
+    assert [decoded(worlds, path)[0] for path in sink.files] == [[*range(6)], [*range(6, 12)], [12, 13]]
+
+
+def test_a_recording_is_not_cut_where_nothing_is_said(tmp_path, worlds):
+    source = worlds.FakeSource(info=SourceInfo(192, 128, 25.0))
+    with Recording(tmp_path / "out.mp4", source, output=OutputSettings()) as sink:
+        write(sink, worlds, [source.frame(n, 600 * n) for n in range(14)])
+    assert sink.files == [tmp_path / "out.mp4"]
+    assert decoded(worlds, tmp_path / "out.mp4")[0] == list(range(14))
 
 
 def test_another_size_begins_a_segment(tmp_path, worlds):
@@ -303,6 +322,7 @@ import resource, os, signal, sys
 import numpy as np
 from pathlib import Path
 from pose.poses import Poses
+from stream.errors import SinkError
 from stream.frame import Frame
 from stream.recording import Recording
 from stream.scene import Scene
@@ -317,7 +337,8 @@ class Source:
     info = SourceInfo(192, 128, 25.0)
 
 mode, path = sys.argv[1:]
-if mode == "limit":
+Source.live = mode != "limit of a file"
+if mode != "kill":
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
     output = OutputSettings()
@@ -325,10 +346,13 @@ else:
     output = OutputSettings(segment_minutes=2 / 60)
 sink = Recording(path, Source(), output=output)
 noise = np.random.default_rng(0)
-for number in range(1000 if mode == "limit" else 240):
+for number in range(240 if mode == "kill" else 1000):
     bgr = noise.integers(0, 255, (128, 192, 3), np.uint8)
-    scene = Scene(Frame(bgr, "cam", number, 0, None, number / 25), Poses.empty())
-    sink.write(scene, Drawing(scene, lambda scene: scene.frame.bgr))
+    scene = Scene(Frame(bgr, "cam", number, 0, None if Source.live else number / 25, number / 25), Poses.empty())
+    try:
+        sink.write(scene, Drawing(scene, lambda scene: scene.frame.bgr))
+    except SinkError as error:
+        sys.exit(f"{number} {error}")
 if mode == "kill":
     os.kill(os.getpid(), signal.SIGKILL)
 sink.close()
@@ -360,3 +384,11 @@ def test_a_file_size_limit_pauses_too(tmp_path, worlds):
     assert 10 < float(missed) < 40
     for path in tmp_path.iterdir():
         assert len(decoded(worlds, path)[0]) >= 25
+
+
+def test_a_file_size_limit_ends_the_recording_of_a_file(tmp_path, worlds):
+    result = child("limit of a file", tmp_path / "out.mp4")
+    assert result.returncode == 1
+    number, said = result.stderr.split(maxsplit=1)
+    assert "out.mp4 cannot be written any further (File too large). Is the disk full" in said
+    assert len(decoded(worlds, tmp_path / "out.mp4")[0]) >= int(number) - 31

@@ -66,7 +66,7 @@ def test_drawn_once_and_only_when_asked(worlds):
 
 def test_everything_arrives_in_order_on_another_thread(write):
     recorder = Recorder()
-    sink = BackgroundSink(recorder, capacity=2)
+    sink = BackgroundSink(recorder, "out.mp4", capacity=2)
     assert isinstance(sink, Sink)
     write(sink, *range(30))
     sink.close()
@@ -74,14 +74,14 @@ def test_everything_arrives_in_order_on_another_thread(write):
     assert recorder.numbers == list(range(30))
     assert recorder.thread is not threading.current_thread()
     assert recorder.closed >= 1
-    with pytest.raises(SinkError, match="closed"):
+    with pytest.raises(SinkError, match=r"out\.mp4 is closed"):
         write(sink, 30)
 
 
 def test_a_slow_sink_holds_the_writer_at_the_bound(write, worlds):
     permits = threading.Semaphore(0)
     recorder = Recorder(permits)
-    sink = BackgroundSink(recorder, capacity=2)
+    sink = BackgroundSink(recorder, "out.mp4", capacity=2)
     done = []
     writer = threading.Thread(target=lambda: (write(sink, *range(5)), done.append(True)))
     writer.start()
@@ -98,7 +98,7 @@ def test_a_slow_sink_holds_the_writer_at_the_bound(write, worlds):
 def test_a_slow_sink_of_a_camera_leaves_out(write, worlds):
     permits = threading.Semaphore(0)
     recorder = Recorder(permits)
-    sink = BackgroundSink(recorder, capacity=2, when_full="drop")
+    sink = BackgroundSink(recorder, "out.mp4", capacity=2, when_full="drop")
     write(sink, 0)
     assert worlds.wait_until(lambda: not sink._waiting)
     write(sink, 1, 2, 3, 4)
@@ -109,7 +109,7 @@ def test_a_slow_sink_of_a_camera_leaves_out(write, worlds):
 
 
 def test_an_error_rises_at_the_next_write(write, worlds):
-    sink = BackgroundSink(Recorder(error_at=0), capacity=2)
+    sink = BackgroundSink(Recorder(error_at=0), "out.mp4", capacity=2)
     write(sink, 0)
     assert worlds.wait_until(lambda: sink._error)
     with pytest.raises(SinkError, match="disk is full"):
@@ -119,7 +119,7 @@ def test_an_error_rises_at_the_next_write(write, worlds):
 
 def test_an_error_rises_at_close(write):
     recorder = Recorder(error_at=2)
-    sink = BackgroundSink(recorder, capacity=8)
+    sink = BackgroundSink(recorder, "out.mp4", capacity=8)
     try:
         write(sink, 0, 1, 2)
     finally:
@@ -131,7 +131,7 @@ def test_an_error_rises_at_close(write):
 
 def test_an_error_frees_a_waiting_writer(write):
     permits = threading.Semaphore(0)
-    sink = BackgroundSink(Recorder(permits, error_at=0), capacity=1)
+    sink = BackgroundSink(Recorder(permits, error_at=0), "out.mp4", capacity=1)
     errors = []
 
     def fill():
@@ -156,7 +156,7 @@ def test_a_disk_that_hangs_does_not_hold_a_camera(write, worlds, caplog, stuck_i
     recorder = Recorder(permits if stuck_in == "write" else None)
     if stuck_in == "close":
         recorder.close = permits.acquire
-    sink = BackgroundSink(recorder, capacity=4, when_full="drop", close_timeout_seconds=0.2)
+    sink = BackgroundSink(recorder, "out.mp4", capacity=4, when_full="drop", close_timeout_seconds=0.2)
     write(sink, 0)
     assert worlds.wait_until(lambda: not sink._waiting)
     if stuck_in == "write":
@@ -165,7 +165,7 @@ def test_a_disk_that_hangs_does_not_hold_a_camera(write, worlds, caplog, stuck_i
     sink.close()
     assert sink.dropped == (2 if stuck_in == "write" else 0)
     assert [record.getMessage() for record in caplog.records] == [
-        "write Recorder does not end within 0.2 s: the disk does not answer, or is too slow; its thread is left behind"
+        "out.mp4 was not finished within 0.2 s: the disk does not answer, or is too slow; its thread is left behind"
     ]
     permits.release()
     sink._thread.join(10)
@@ -176,7 +176,7 @@ def test_a_disk_that_hangs_does_not_hold_a_camera(write, worlds, caplog, stuck_i
 def test_the_end_of_a_recording_is_waited_for(write):
     permits = threading.Semaphore(0)
     recorder = Recorder(permits)
-    sink = BackgroundSink(recorder, close_timeout_seconds=0.01)
+    sink = BackgroundSink(recorder, "out.mp4", close_timeout_seconds=0.01)
     write(sink, 0, 1)
     threading.Timer(0.2, lambda: permits.release(2)).start()
     sink.close()
@@ -187,7 +187,7 @@ def test_the_thread_that_writes_also_closes(write):
     recorder = Recorder()
     closed_on = []
     recorder.close = lambda: closed_on.append(threading.current_thread())
-    sink = BackgroundSink(recorder)
+    sink = BackgroundSink(recorder, "out.mp4")
     write(sink, 0)
     sink.close()
     assert closed_on == [recorder.thread]

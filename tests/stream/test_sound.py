@@ -13,10 +13,10 @@ import pytest
 
 from stream.errors import SourceError
 from stream.file_source import FileSource
+from stream.recording import Recording
 from stream.settings import OutputSettings
 from stream.sinks import Drawing
 from stream.sound import open_sound
-from stream.video_writer import VideoSink
 
 ROOT = Path(__file__).resolve().parents[2]
 BEEPS = [0.5, 1.37, 2.6]
@@ -28,7 +28,7 @@ def annotate(worlds, clip, out, *, frames=None, sound=True):
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.suppress(SourceError))  # an AVI's index may count a picture more than there is
         source = stack.enter_context(FileSource(clip))
-        sink = stack.enter_context(VideoSink(out, source, sound=sound))
+        sink = stack.enter_context(Recording(out, source, output=OutputSettings(), sound=sound))
         for frame in source:
             if isinstance(frames, int) and frame.number >= frames:
                 break
@@ -218,12 +218,13 @@ import os, signal, sys
 from pose.poses import Poses
 from stream.errors import SourceError
 from stream.file_source import FileSource
+from stream.recording import Recording
 from stream.scene import Scene
+from stream.settings import OutputSettings
 from stream.sinks import Drawing
-from stream.video_writer import VideoSink
 
 source = FileSource(sys.argv[1])
-sink = VideoSink(sys.argv[2], source)
+sink = Recording(sys.argv[2], source, output=OutputSettings())
 for frame in source:
     scene = Scene(frame, Poses.empty())
     sink.write(scene, Drawing(scene, lambda scene: scene.frame.bgr))
