@@ -129,7 +129,10 @@ def test_a_host_that_says_nothing_is_told(worlds, caplog, capfd):
         with caplog.at_level(logging.DEBUG), Handoff(source):
             assert becomes(worlds, source, WAITING, "does not answer within 0.4 s")
             time.sleep(2)  # some attempts
-    assert [record.levelname for record in caplog.records if record.name == "stream.live_source"] == ["WARNING", "DEBUG"]
+    assert [record.levelname for record in caplog.records if record.name == "stream.live_source"] == [
+        "WARNING",
+        "DEBUG",
+    ]
     assert "secret" not in caplog.text + "".join(capfd.readouterr())
 
 
