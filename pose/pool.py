@@ -24,10 +24,8 @@ class EstimatorPool:
     cores; threads with a batch of their own do not. On a GPU there is one worker; it computes while Python deals with
     the batch before.
 
-    For recordings and pictures: it adds throughput, and batches of latency.
-
     Args:
-        workers: how many calls run at once, `PoseEstimator.concurrency`.
+        workers: how many calls run at once, at most `PoseEstimator.concurrency`.
     """
 
     def __init__(self, workers: int) -> None:
@@ -40,7 +38,7 @@ class EstimatorPool:
         self._pool = ThreadPoolExecutor(workers, "network", self._set_threads, (share,))
 
     def in_order(self, take: Callable[[], Batch], find: Callable[[Batch], Result]) -> Iterator[tuple[Batch, Result]]:
-        """Every batch with its result, in the order of the batches.
+        """Every batch with its result, in the order of the batches. For recordings: it adds batches of latency.
 
         Args:
             take: gives the next batch; an empty one is the end.
@@ -66,6 +64,50 @@ class EstimatorPool:
             if not waiting:
                 break
             batch, future = waiting.popleft()
+            yield batch, future.result()
+        if failure is not None:
+            raise failure
+
+    def freshest(
+        self, take: Callable[[Callable[[], bool]], Batch], find: Callable[[Batch], Result], wake: Callable[[], None]
+    ) -> Iterator[tuple[Batch, Result]]:
+        """The same for live sources: a batch is taken when a worker is free for it and not before, so that it is fresh.
+
+        Args:
+            take: gives the next batch, and waits for it until the function it is called with says True; then it gives
+                an empty one. An empty one otherwise is the end.
+            find: gives a batch's result, on a worker.
+            wake: makes `take` ask that function again; called from a worker.
+
+        Raises:
+            StanceError: as for `in_order`.
+        """
+        working: deque[tuple[Batch, Future[Result]]] = deque()
+        failure: StanceError | None = None
+        ended = False
+
+        def first_is_done() -> bool:
+            return bool(working) and working[0][1].done()
+
+        while True:
+            # A worker that has just become free gets what is there before its last result is dealt with.
+            while not ended and sum(not future.done() for _, future in working) < self._workers:
+                try:
+                    batch = take(first_is_done)
+                except StanceError as error:
+                    failure, ended = error, True
+                    break
+                if not batch:
+                    ended = not first_is_done()
+                    break
+                future = self._pool.submit(find, batch)
+                working.append((batch, future))
+                future.add_done_callback(lambda _: wake())
+                if first_is_done():
+                    break
+            if not working:
+                break
+            batch, future = working.popleft()
             yield batch, future.result()
         if failure is not None:
             raise failure

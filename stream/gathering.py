@@ -96,11 +96,12 @@ class Gathering:
     def fit(self, estimator: PoseEstimator) -> None:
         """Make batches of the size that suits the network. Called when it is loaded, after reading began."""
         with self._changed:
-            self.batch_size = estimator.batch_size
+            # A larger batch costs a CPU nearly as much more time as it is larger, and all its frames wait for the last.
+            gpu = estimator.device.type == "cuda"
+            self.batch_size = estimator.batch_size if gpu or not self.live else 1
+            self.window_share = WINDOW_SHARE if gpu else 0.0
             for handoff in self._handoffs:
                 handoff.resize(READ_AHEAD * self.batch_size)
-            # A larger batch costs a CPU as much more time as it is larger: waiting for company would gain nothing.
-            self.window_share = WINDOW_SHARE if estimator.device.type == "cuda" else 0.0
 
     @property
     def live(self) -> bool:
@@ -119,12 +120,21 @@ class Gathering:
         capped = int(getattr(self.sources[name], "capped", 0))
         return dict(zip(DROP_CAUSES, (replaced, self._stale[name], capped), strict=True))
 
-    def take(self, *, timeout_seconds: float | None = None) -> list[Frame]:
+    def wake(self) -> None:
+        """Let `take` ask `unless` again. From any thread."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def take(self, *, timeout_seconds: float | None = None, unless: Callable[[], bool] | None = None) -> list[Frame]:
         """The next batch.
 
+        Args:
+            timeout_seconds: how long to wait for one at most.
+            unless: while nothing is there, waiting ends as soon as this says True.
+
         Returns:
-            1 to `batch_size` frames, at most one of each live source; none at the end (`ended` is then True) or when
-            `timeout_seconds` have passed.
+            1 to `batch_size` frames, at most one of each live source; none at the end (`ended` is then True), when
+            `timeout_seconds` have passed, or because of `unless`.
 
         Raises:
             SourceError: sources failed, and all others have ended.
@@ -143,7 +153,7 @@ class Gathering:
                         return batch
                     continue  # what was there was stale
                 left = None if deadline is None else deadline - time.monotonic()
-                if left is not None and left <= 0:
+                if (left is not None and left <= 0) or (unless is not None and unless()):
                     return []
                 self._changed.wait(left)
         if self._failures and not self._raised:

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose.pool import EstimatorPool
-from pose.poses import Poses
 from stream.assembly import make_estimator, make_gathering, open_from_settings, open_index, warn_of_other_weights
 from stream.errors import SourceError
 from stream.fan_out import FanOut
@@ -88,19 +87,21 @@ def scenes(
         recogniser = Recogniser(estimator, index, settings, stills=stills, indexes=indexes, stage=timed)
         dropped_before = {name: frames.drops(name) for name in sources}  # while the network was loading
 
-        def take() -> list[Frame]:
+        def take(unless: Callable[[], bool] = lambda: False) -> list[Frame]:
             while not frames.ended:
-                if batch := frames.take(timeout_seconds=None if idle is None else IDLE_SECONDS):
+                if batch := frames.take(timeout_seconds=None if idle is None else IDLE_SECONDS, unless=unless):
                     return batch
+                if unless():
+                    break
                 if idle is not None:
                     idle()
             return []
 
-        found: Iterator[Scene] = (
-            scene
-            for batch, people in _found(stack, estimator, recogniser, take, live=frames.live)
-            for scene in recogniser.understand(batch, people)
-        )
+        # Where a camera is, no frame is held back until another comes: with one camera its frames have all cores.
+        cameras = sum(one.live for one in sources.values())
+        pool = stack.enter_context(EstimatorPool(min(estimator.concurrency, cameras or estimator.concurrency)))
+        batches = pool.freshest(take, recogniser.find, frames.wake) if cameras else pool.in_order(take, recogniser.find)
+        found: Iterator[Scene] = (scene for batch, people in batches for scene in recogniser.understand(batch, people))
         if offline:
             for one in sources.values():
                 check_offline(one)
@@ -162,24 +163,6 @@ def _look_ahead(found: Iterator[Scene], smoothing: SmoothingSettings) -> Iterato
         yield from one.finish()
     if fault is not None:
         raise fault
-
-
-def _found(
-    stack: ExitStack,
-    estimator: PoseEstimator,
-    recogniser: Recogniser,
-    take: Callable[[], list[Frame]],
-    *,
-    live: bool,
-) -> Iterator[tuple[list[Frame], list[Poses]]]:
-    """Batches and the people in them: where a camera is, one after the other, else several at once."""
-    if not live:
-        pool = stack.enter_context(EstimatorPool(estimator.concurrency))
-        yield from pool.in_order(take, recogniser.find)
-        return
-    # A live frame is never held back until the next one comes.
-    while batch := take():
-        yield batch, recogniser.find(batch)
 
 
 def write(

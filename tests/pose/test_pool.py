@@ -105,3 +105,75 @@ def test_calls_from_several_threads_find_the_same_people():
     assert sum(map(len, alone)) > 0
     for one, other in zip(alone, together, strict=True):
         assert np.array_equal(one.keypoints, other.keypoints)
+
+
+class Frames:
+    """Batches that come when they are let go, as a camera gives them."""
+
+    def __init__(self):
+        self.changed = threading.Condition()
+        self.ready, self.ended, self.taken = [], False, []
+
+    def give(self, *numbers, ended=False):
+        with self.changed:
+            self.ready += [[number] for number in numbers]
+            self.ended |= ended
+            self.changed.notify_all()
+
+    def wake(self):
+        self.give()
+
+    def take(self, unless):
+        with self.changed:
+            self.changed.wait_for(lambda: self.ready or self.ended or unless(), 10)
+            batch = self.ready.pop(0) if self.ready else []
+            self.taken += batch
+            return batch
+
+
+def test_a_live_batch_is_taken_only_when_a_worker_is_free_for_it():
+    frames = Frames()
+    begun, hold = ({n: threading.Event() for n in range(4)} for _ in range(2))
+
+    def find(batch):
+        begun[batch[0]].set()
+        assert begun[1].wait(10)  # both workers are busy
+        assert hold[batch[0]].wait(10)
+        return batch[0]
+
+    with EstimatorPool(2) as pool:
+        results = pool.freshest(frames.take, find, frames.wake)
+        frames.give(0, 1, 2, 3, ended=True)
+        hold[0].set()
+        assert next(results) == ([0], 0)
+        assert frames.taken[:2] == [0, 1]
+        assert 3 not in frames.taken  # two are in work, so the fourth becomes no older here than in the camera
+        for event in hold.values():
+            event.set()
+        assert [result for _, result in results] == [1, 2, 3]
+
+
+def test_a_live_result_does_not_wait_for_the_next_frame():
+    frames = Frames()
+    with EstimatorPool(2) as pool:
+        results = pool.freshest(frames.take, lambda batch: batch[0] + 10, frames.wake)
+        frames.give(1)
+        assert next(results) == ([1], 11)  # though a worker is free and no frame comes
+        frames.give(2, ended=True)
+        assert list(results) == [([2], 12)]
+
+
+def test_live_results_come_before_the_error_at_the_end():
+    frames = Frames()
+
+    def take(unless):
+        if frames.taken == [1]:
+            raise StanceError("all cameras are gone")
+        return frames.take(unless)
+
+    with EstimatorPool(2) as pool:
+        results = pool.freshest(take, len, frames.wake)
+        frames.give(1)
+        assert next(results) == ([1], 1)
+        with pytest.raises(StanceError, match="gone"):
+            next(results)
