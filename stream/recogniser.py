@@ -16,7 +16,7 @@ from pose.gate import unfit
 from pose.poses import Poses
 from stream.frame import Frame
 from stream.keypoint_filter import KeypointFilter
-from stream.likeness import scores_apart
+from stream.likeness import Overlaps
 from stream.scene import Person, Scene
 from stream.settings import Settings
 from stream.smoothing import LabelSmoother
@@ -103,7 +103,7 @@ class Recogniser:
 
     def _follow(self, frame: Frame, poses: Poses) -> _Followed:
         if frame.source in self._stills:
-            apart = scores_apart(poses) >= self.settings.pose.person_threshold
+            apart = Overlaps.of(poses).scores_apart() >= self.settings.pose.person_threshold
             return _Followed(poses.select(apart), None, frame.seconds)
         memory = self._sources.get(frame.source)
         size = frame.bgr.shape[0], frame.bgr.shape[1]
