@@ -7,8 +7,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 
-import numpy as np
-
 from index.posture_index import PostureIndex
 from index.verdict import Verdict
 from pose.estimator import PoseEstimator
@@ -137,10 +135,9 @@ class Recogniser:
     def _classify(self, index: PostureIndex, everybody: Sequence[Poses]) -> list[Verdict]:
         pose = self.settings.pose
         with self._stage("embed"):
-            embed = index.embedding
-            limits = pose.min_keypoints, pose.keypoint_threshold, pose.min_person_px
-            reasons = [reason for poses in everybody for reason in unfit(poses, *limits)]
-            rows = np.concatenate([embed(poses, *limits) for poses in everybody])
+            people = Poses.concatenate(everybody)
+            reasons = unfit(people, pose.min_keypoints, pose.keypoint_threshold, pose.min_person_px)
+            rows = index.embedding.of_fit(people, reasons)
         with self._stage("search"):
             naming = self.settings.index
             return list(index.classify(rows, naming.k, naming.min_share, naming.min_margin, reasons))
