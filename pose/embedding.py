@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose import gravity
-from pose.gate import SMALLEST_HEIGHT_PX, unfit
+from pose.gate import SMALLEST_HEIGHT_PX, Unfit, unfit
 from pose.keypoints import Keypoint as K
 from pose.poses import Poses
 
@@ -93,8 +93,12 @@ class Embedding:
         A whole row is NaN where the posture cannot be told; `pose.gate.unfit` says why. `nose25` takes the network's
         coordinates of everybody else whatever their score: to it a hidden ankle is a guess, not a hole.
         """
+        return self.of_fit(poses, unfit(poses, min_keypoints, keypoint_threshold, min_person_px))
+
+    def of_fit(self, poses: Poses, reasons: Sequence[Unfit | None]) -> NDArray[np.float32]:
+        """Embed everybody for whom `unfit` gave no reason against it: float32 `[N, D]`, NaN for the others."""
         rows = self.compute(poses.keypoints)
-        told = np.array([reason is None for reason in unfit(poses, min_keypoints, keypoint_threshold, min_person_px)])
+        told = np.array([reason is None for reason in reasons], bool)
         return np.where(told.reshape(-1, 1), rows, np.float32(np.nan)).astype(np.float32, copy=False)
 
 

@@ -47,20 +47,23 @@ def unfit(
     """
     seen = poses.keypoints[..., 2] >= keypoint_threshold  # [N, 17]
     few = seen.sum(axis=1) < min_keypoints
-    longer = (poses.boxes[:, 2:] - poses.boxes[:, :2]).max(axis=1, initial=0.0)
+    sides = poses.boxes[:, 2:] - poses.boxes[:, :2]
+    longer = np.maximum(sides[:, 0], sides[:, 1]).clip(min=0.0)
     collapsed = _extent(poses.keypoints[:, _BODY, :2], seen[:, _BODY]) < COLLAPSED_SHARE * longer
     return [
-        Unfit.TOO_FEW_KEYPOINTS if few[row]
-        else Unfit.TOO_SMALL if longer[row] < min_person_px
-        else Unfit.COLLAPSED if collapsed[row]
+        Unfit.TOO_FEW_KEYPOINTS if is_few
+        else Unfit.TOO_SMALL if is_small
+        else Unfit.COLLAPSED if is_collapsed
         else None
-        for row in range(len(poses))
+        for is_few, is_small, is_collapsed in zip(
+            few.tolist(), (longer < min_person_px).tolist(), collapsed.tolist(), strict=True
+        )
     ]  # fmt: skip
 
 
 def _extent(xy: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
     """The longer side of what the seen points cover `[N]`; infinite with fewer than two, which say nothing."""
-    low = np.where(seen[..., None], xy, np.inf).min(axis=1)
-    high = np.where(seen[..., None], xy, -np.inf).max(axis=1)
-    extent: NDArray[np.float32] = (high - low).max(axis=1)
+    points = seen[..., None]
+    sides = np.where(points, xy, -np.inf).max(axis=1) - np.where(points, xy, np.inf).min(axis=1)  # [N, 2]
+    extent: NDArray[np.float32] = np.maximum(sides[:, 0], sides[:, 1])
     return np.where(seen.sum(axis=1) < 2, np.float32(np.inf), extent)

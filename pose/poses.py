@@ -50,6 +50,14 @@ class Poses:
             np.zeros((0, KEYPOINT_COUNT, 3), np.float32), np.zeros((0, 4), np.float32), np.zeros((0,), np.float32)
         )
 
+    @classmethod
+    def concatenate(cls, several: Sequence[Poses]) -> Poses:
+        """The people of several pictures, one after the other; at least one picture."""
+        if len(several) == 1:
+            return several[0]
+        columns = zip(*((poses.keypoints, poses.boxes, poses.scores) for poses in several), strict=True)
+        return cls(*(np.concatenate(column) for column in columns))
+
     def __len__(self) -> int:
         return len(self.scores)
 

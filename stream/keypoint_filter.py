@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pose.keypoints import KEYPOINT_COUNT
 from pose.keypoints import Keypoint as K
 from pose.poses import Poses
 
@@ -32,15 +32,19 @@ LEAST_TORSO: Final = 0.25
 is. Of an upright person it is 0.3."""
 
 
-@dataclass(slots=True)
-class _State:
-    """What is remembered of one person."""
+_TORSO: Final = np.array((K.LEFT_SHOULDER, K.RIGHT_SHOULDER, K.LEFT_HIP, K.RIGHT_HIP))
 
-    seconds: float
-    xy: NDArray[np.float64]  # [17, 2] px, filtered
-    velocity: NDArray[np.float64]  # [17, 2] px per second, filtered
-    seen_seconds: NDArray[np.float64]  # [17] when each keypoint was last seen
-    guessed: NDArray[np.bool_]  # [17] whether `xy` follows what the network guesses rather than sees
+_PERSON: Final = np.dtype(
+    [
+        ("seconds", float),  # when last in a frame
+        ("xy", float, (KEYPOINT_COUNT, 2)),  # px, filtered
+        ("velocity", float, (KEYPOINT_COUNT, 2)),  # px per second, filtered
+        ("seen_seconds", float, KEYPOINT_COUNT),  # when each keypoint was last seen
+        ("guessed", bool, KEYPOINT_COUNT),  # whether `xy` follows what the network guesses rather than sees
+    ],
+    align=True,
+)
+"""What is remembered of one person; as an array of these, all people of a frame are read and written at once."""
 
 
 class KeypointFilter:
@@ -58,7 +62,8 @@ class KeypointFilter:
         self.resting_cutoff_hz = resting_cutoff_hz
         self.moving_cutoff_hz = moving_cutoff_hz
         self.keypoint_threshold = keypoint_threshold
-        self._people: dict[int, _State] = {}
+        self._rows: dict[int, int] = {}  # by key
+        self._people: NDArray[np.void] = np.zeros(0, _PERSON)
 
     def update(self, people: Sequence[int], poses: Poses, seconds: float) -> Poses:
         """The same people with steadied keypoints; boxes and all scores stay as they were found.
@@ -71,55 +76,75 @@ class KeypointFilter:
         if not people:
             return poses
         raw = poses.keypoints[..., :2].astype(np.float64)  # [N, 17, 2]
-        seen = (poses.keypoints[..., 2] >= self.keypoint_threshold) & np.isfinite(raw).all(-1)  # [N, 17]
-        states = [self._people.get(key) or _unknown(seconds) for key in people]
-        past = np.stack([state.xy for state in states])
-        velocity = np.stack([state.velocity for state in states])
-        seen_seconds = np.stack([state.seen_seconds for state in states])
-        guessed = np.stack([state.guessed for state in states])
-        elapsed = seconds - np.array([state.seconds for state in states])[:, None, None]  # [N, 1, 1]
+        seen = (poses.keypoints[..., 2] >= self.keypoint_threshold) & _finite(raw)  # [N, 17]
+        rows = self._rows_of(people, seconds)
+        known = self._people.take(rows)
+        past, guessed = known["xy"], known["guessed"]
+        elapsed = (seconds - known["seconds"])[:, None]  # [N, 1]
+        hidden = (seconds - known["seen_seconds"] <= HOLD_SECONDS) & ~(seen | guessed)
+        fresh = ~hidden & ((guessed == seen) | ~_finite(past))
 
-        hidden = ~seen & ~guessed & (seconds - seen_seconds <= HOLD_SECONDS)
-        fresh = ~hidden & ((guessed == seen) | ~np.isfinite(past).all(-1))
-        moving = (elapsed > 0) & ~fresh[..., None]
-        step = np.where(moving, raw - past, 0.0) / np.maximum(elapsed, 1e-9)
-        velocity = np.where(
-            hidden[..., None], velocity, velocity + _weight(VELOCITY_CUTOFF_HZ, elapsed) * (step - velocity)
-        )
-        velocity = np.where(fresh[..., None], 0.0, velocity)
-        speed = np.linalg.norm(velocity, axis=-1, keepdims=True) / self._torso(poses, seen)[:, None, None]
+        offset = raw - past
+        step = offset / np.maximum(elapsed, 1e-9)[..., None]
+        velocity = known["velocity"] + _weight(VELOCITY_CUTOFF_HZ, elapsed)[..., None] * (step - known["velocity"])
+        velocity[fresh] = 0.0
+        velocity[hidden] = known["velocity"][hidden]
+        speed = _length(velocity) / self._torso(raw, poses.boxes, seen)[:, None]  # [N, 17]
         weight = _weight(self.resting_cutoff_hz + self.moving_cutoff_hz * speed, elapsed)
-        xy = np.where(fresh[..., None], raw, past + weight * (raw - past))
-        led = seen & ~fresh  # those who say where the hidden ones have gone
-        travelled = np.where(led[..., None], xy - past, 0.0).sum(1) / np.maximum(led.sum(1), 1)[:, None]  # [N, 2]
-        xy = np.where(hidden[..., None], past + travelled[:, None], xy)
+        xy = past + weight[..., None] * offset
+        xy[fresh] = raw[fresh]
+        if hidden.any():
+            led = seen & ~fresh  # those who say where the hidden ones have gone
+            travelled = np.where(led[..., None], xy - past, 0.0).sum(1) / np.maximum(led.sum(1), 1)[:, None]  # [N, 2]
+            xy[hidden] = (past + travelled[:, None])[hidden]
 
-        seen_seconds = np.where(seen, seconds, seen_seconds)
-        guessed = np.where(hidden, guessed, ~seen)
-        for row, key in enumerate(people):
-            self._people[key] = _State(seconds, xy[row], velocity[row], seen_seconds[row], guessed[row])
-        keypoints = np.concatenate([xy.astype(np.float32), poses.keypoints[..., 2:]], axis=-1)
+        known["seconds"], known["xy"], known["velocity"] = seconds, xy, velocity
+        known["seen_seconds"][seen] = seconds
+        known["guessed"] = ~(seen | hidden)
+        self._people[rows] = known
+        keypoints = poses.keypoints.copy()
+        keypoints[..., :2] = xy
         return Poses(keypoints, poses.boxes, poses.scores)
 
     def keep(self, people: Collection[int]) -> None:
         """Forget everybody who is not among `people`."""
-        for key in self._people.keys() - set(people):
-            del self._people[key]
+        kept = [key for key in self._rows if key in people]
+        if len(kept) < len(self._rows):
+            self._people = self._people[[self._rows[key] for key in kept]]
+            self._rows = {key: row for row, key in enumerate(kept)}
+
+    def _rows_of(self, people: Sequence[int], seconds: float) -> list[int]:
+        """Where everybody stands in `_people`; whoever is not there yet is added."""
+        new = [key for key in people if key not in self._rows]
+        if new:
+            self._rows |= {key: len(self._people) + place for place, key in enumerate(new)}
+            unknown = np.zeros(len(new), _PERSON)
+            unknown["seconds"], unknown["seen_seconds"] = seconds, -math.inf
+            unknown["xy"], unknown["guessed"] = np.nan, True
+            self._people = np.concatenate((self._people, unknown))
+        return [self._rows[key] for key in people]
 
     @staticmethod
-    def _torso(poses: Poses, seen: NDArray[np.bool_]) -> NDArray[np.float64]:
+    def _torso(xy: NDArray[np.float64], boxes: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Length of everybody's torso, px `[N]`."""
-        ends = poses.keypoints[:, (K.LEFT_SHOULDER, K.RIGHT_SHOULDER, K.LEFT_HIP, K.RIGHT_HIP)]
-        ends = ends[..., :2].astype(np.float64)
-        whole = seen[:, (K.LEFT_SHOULDER, K.RIGHT_SHOULDER, K.LEFT_HIP, K.RIGHT_HIP)].all(1)
-        torso = np.linalg.norm(ends[:, :2].mean(1) - ends[:, 2:].mean(1), axis=-1)
-        side = (poses.boxes[:, 2:] - poses.boxes[:, :2]).max(axis=1)
-        return np.maximum(np.where(whole, torso, 0.0), np.maximum(LEAST_TORSO * side, 1.0))
+        shoulders = xy[:, K.LEFT_SHOULDER] + xy[:, K.RIGHT_SHOULDER]
+        hips = xy[:, K.LEFT_HIP] + xy[:, K.RIGHT_HIP]
+        whole = seen.take(_TORSO, axis=1).all(1)
+        sides = boxes[:, 2:] - boxes[:, :2]
+        least = np.maximum(LEAST_TORSO * np.maximum(sides[:, 0], sides[:, 1]), 1.0)
+        return np.maximum(np.where(whole, _length(shoulders - hips) / 2, 0.0), least)
 
 
-def _unknown(seconds: float) -> _State:
-    nowhere = np.full((len(K), 2), np.nan)
-    return _State(seconds, nowhere, np.zeros((len(K), 2)), np.full(len(K), -math.inf), np.ones(len(K), bool))
+def _finite(xy: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which points `[..., 2]` are somewhere: `[...]`."""
+    finite = np.isfinite(xy)
+    return finite[..., 0] & finite[..., 1]
+
+
+def _length(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of vectors `[..., 2]`: `[...]`."""
+    squared = xy * xy
+    return np.sqrt(squared[..., 0] + squared[..., 1])
 
 
 def _weight(cutoff_hz: float | NDArray[np.float64], elapsed: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from pose.keypoints import SIGMAS
 from pose.poses import Poses
 
-__all__ = ["SEEN", "doubles", "keypoint_similarity", "likeness", "scores_apart"]
+__all__ = ["SEEN", "Overlaps", "keypoint_similarity", "likeness"]
 
 BUFFER: Final = 0.3  # boxes grow on every side by this share of the square root of their area before comparison
 KEYPOINT_WEIGHT: Final = 0.5  # of the keypoints in the likeness; boxes have the rest
@@ -21,6 +22,7 @@ pairs drawn from 0.5–0.7 one was two people, of 24 from above none; but two pe
 DECAY: Final = 0.5
 """How fast a score fades with the overlap; the paper's σ."""
 _VARIANCES: Final = (2 * np.array(SIGMAS)) ** 2
+_OUTWARD: Final = np.array([-1.0, -1.0, 1.0, 1.0])
 
 
 def likeness(
@@ -37,9 +39,10 @@ def likeness(
         boxes: theirs, `[T, 4]`: x1, y1, x2, y2.
         slack: how far they may be from there, px `[T]`.
     """
-    overlap = _iou(_enlarged(poses.boxes.astype(np.float64)), _enlarged(boxes))
-    rows, columns = np.nonzero(overlap)
-    alike = keypoint_similarity(poses.keypoints[rows], keypoints[columns], _area(boxes)[columns], slack[columns])
+    found, area = poses.boxes.astype(np.float64), _area(boxes)
+    overlap = _iou(_enlarged(found, _area(found)), _enlarged(boxes, area))
+    rows, columns = overlap.nonzero()
+    alike = keypoint_similarity(poses.keypoints[rows], keypoints[columns], area[columns], slack[columns])
     overlap[rows, columns] += KEYPOINT_WEIGHT * (alike - overlap[rows, columns])
     return overlap
 
@@ -57,55 +60,78 @@ def keypoint_similarity(
         area: of the person, square pixels, `[P]`.
         slack: of the place, px `[P]`, beside the spread that COCO grants each keypoint.
     """
-    squared = ((a[..., :2].astype(np.float64) - b[..., :2]) ** 2).sum(-1)  # [P, 17]
-    both = (a[..., 2] >= SEEN) & (b[..., 2] >= SEEN)
+    offset = a[..., :2].astype(np.float64) - b[..., :2]
+    offset *= offset
+    squared = offset[..., 0] + offset[..., 1]  # [P, 17]
+    both = np.minimum(a[..., 2], b[..., 2]) >= SEEN
     spread = np.maximum(area, 1.0)[:, None] * _VARIANCES + np.square(slack)[..., None]
-    near = np.exp(-squared / (2 * spread))
+    near = np.exp(squared / (-2 * spread))
     return np.where(both, near, 0.0).sum(-1) / np.maximum(both.sum(-1), 1)
 
 
-def doubles(poses: Poses) -> list[tuple[int, int, float]]:
-    """Pairs of people who are perhaps one found twice: row of the better score, row of the other, similarity 0–1.
+@dataclass(frozen=True, slots=True, eq=False)
+class Overlaps:
+    """How the N people of one frame stand in each other's place, which tells who was found twice.
 
-    Suppression by boxes leaves them when the network sees a person once whole and once to the hips, or once with a
-    neighbour. Best score first.
+    Attributes:
+        poses: the people.
+        order: their rows, best score first, `[N]`.
+        with_better: intersection over union of the boxes, `[N, N]`, 0–1: row of the better one and column of the other,
+            both in that order; 0 elsewhere.
     """
-    boxes = poses.boxes.astype(np.float64)
-    order = np.argsort(-poses.scores, kind="stable")
-    first, second = (order[place] for place in np.nonzero(np.triu(_iou(boxes[order], boxes[order]) > 0, 1)))
-    area = np.minimum(_area(boxes)[first], _area(boxes)[second])
-    alike = keypoint_similarity(poses.keypoints[first], poses.keypoints[second], area)
-    return [pair for pair in zip(first.tolist(), second.tolist(), alike.tolist(), strict=True) if pair[2] > DOUBLE]
 
+    poses: Poses
+    order: NDArray[np.intp]
+    with_better: NDArray[np.float64]
 
-def scores_apart(poses: Poses) -> NDArray[np.float64]:
-    """What is left of everybody's score `[N]`, 0–1, beside the better ones in whose place they stand.
+    @classmethod
+    def of(cls, poses: Poses) -> Overlaps:
+        """Measure them."""
+        order = np.argsort(-poses.scores, kind="stable")
+        boxes = poses.boxes[order].astype(np.float64)
+        place = np.arange(len(poses))
+        return cls(poses, order, np.where(place[:, None] < place, _iou(boxes, boxes), 0.0))
 
-    `score · exp(-IoU² / σ)` with the better person whose box overlaps most (Gaussian Soft-NMS, Bodla et al., 2017). A
-    weak network finds a person a second time with other limbs, a head lower or to the hips only: the keypoints are not
-    alike then, but such a double has a poor score and stands in the place of the first. A child before an adult
-    overlaps little by this measure, and of two who embrace each has a score of its own.
-    """
-    boxes = poses.boxes.astype(np.float64)
-    order = np.argsort(-poses.scores, kind="stable")
-    most = np.zeros(len(poses))
-    most[order] = np.tril(_iou(boxes[order], boxes[order]), -1).max(1, initial=0.0)
-    return poses.scores.astype(np.float64) * np.exp(-(most**2) / DECAY)
+    def doubles(self) -> list[tuple[int, int, float]]:
+        """Pairs of people who are perhaps one found twice: row of the better score, row of the other, similarity 0–1.
+
+        Suppression by boxes leaves them when the network sees a person once whole and once to the hips, or once with a
+        neighbour. Best score first.
+        """
+        first, second = (self.order[place] for place in self.with_better.nonzero())
+        if not len(first):
+            return []
+        area = _area(self.poses.boxes.astype(np.float64))
+        keypoints = self.poses.keypoints
+        alike = keypoint_similarity(keypoints[first], keypoints[second], np.minimum(area[first], area[second]))
+        return [pair for pair in zip(first.tolist(), second.tolist(), alike.tolist(), strict=True) if pair[2] > DOUBLE]
+
+    def scores_apart(self) -> NDArray[np.float64]:
+        """What is left of everybody's score `[N]`, 0–1, beside the better ones in whose place they stand.
+
+        `score · exp(-IoU² / σ)` with the better person whose box overlaps most (Gaussian Soft-NMS, Bodla et al., 2017).
+        A weak network finds a person a second time with other limbs, a head lower or to the hips only: the keypoints
+        are not alike then, but such a double has a poor score and stands in the place of the first. A child before an
+        adult overlaps little by this measure, and of two who embrace each has a score of its own.
+        """
+        most: NDArray[np.float64] = np.empty(len(self.order))
+        most[self.order] = self.with_better.max(0, initial=0.0)
+        return self.poses.scores.astype(np.float64) * np.exp(-(most**2) / DECAY)
 
 
 def _iou(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     """Intersection over union: `[N, 4]` and `[T, 4]` to `[N, T]`."""
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    intersection = (high - low).clip(min=0).prod(-1)
-    return intersection / np.maximum(_area(a)[:, None] + _area(b)[None] - intersection, 1e-9)
+    low = np.maximum(a[:, None, :2], b[:, :2])
+    sides = np.maximum(np.minimum(a[:, None, 2:], b[:, 2:]) - low, 0.0)
+    intersection = sides[..., 0] * sides[..., 1]
+    return intersection / np.maximum(_area(a)[:, None] + _area(b) - intersection, 1e-9)
 
 
 def _area(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    return (boxes[:, 2:] - boxes[:, :2]).clip(min=0).prod(-1)
+    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0.0)
+    return sides[:, 0] * sides[:, 1]
 
 
-def _enlarged(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+def _enlarged(boxes: NDArray[np.float64], area: NDArray[np.float64]) -> NDArray[np.float64]:
     # The same margin on all sides: an upright person's box is narrow, but that is the way people walk.
-    margin = BUFFER * np.sqrt(_area(boxes))[:, None]
-    return np.concatenate([boxes[:, :2] - margin, boxes[:, 2:] + margin], 1)
+    return boxes + (BUFFER * np.sqrt(area))[:, None] * _OUTWARD

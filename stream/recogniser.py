@@ -7,8 +7,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 
-import numpy as np
-
 from index.posture_index import PostureIndex
 from index.verdict import Verdict
 from pose.estimator import PoseEstimator
@@ -16,7 +14,7 @@ from pose.gate import unfit
 from pose.poses import Poses
 from stream.frame import Frame
 from stream.keypoint_filter import KeypointFilter
-from stream.likeness import scores_apart
+from stream.likeness import Overlaps
 from stream.scene import Person, Scene
 from stream.settings import Settings
 from stream.smoothing import LabelSmoother
@@ -103,7 +101,7 @@ class Recogniser:
 
     def _follow(self, frame: Frame, poses: Poses) -> _Followed:
         if frame.source in self._stills:
-            apart = scores_apart(poses) >= self.settings.pose.person_threshold
+            apart = Overlaps.of(poses).scores_apart() >= self.settings.pose.person_threshold
             return _Followed(poses.select(apart), None, frame.seconds)
         memory = self._sources.get(frame.source)
         size = frame.bgr.shape[0], frame.bgr.shape[1]
@@ -137,10 +135,9 @@ class Recogniser:
     def _classify(self, index: PostureIndex, everybody: Sequence[Poses]) -> list[Verdict]:
         pose = self.settings.pose
         with self._stage("embed"):
-            embed = index.embedding
-            limits = pose.min_keypoints, pose.keypoint_threshold, pose.min_person_px
-            reasons = [reason for poses in everybody for reason in unfit(poses, *limits)]
-            rows = np.concatenate([embed(poses, *limits) for poses in everybody])
+            people = Poses.concatenate(everybody)
+            reasons = unfit(people, pose.min_keypoints, pose.keypoint_threshold, pose.min_person_px)
+            rows = index.embedding.of_fit(people, reasons)
         with self._stage("search"):
             naming = self.settings.index
             return list(index.classify(rows, naming.k, naming.min_share, naming.min_margin, reasons))
