@@ -192,7 +192,7 @@ def _missing_frames(address: str, timeout_seconds: float, promised: int, deliver
 
     Reads all packets again without decoding them, which tells apart what OpenCV's counts cannot: a file that breaks off
     (fewer packets than its index lists, or every stream ends before the duration written in the header), sound that
-    outlasts the picture, and frames that an edit list hides.
+    outlasts the picture, frames that an edit list hides, and those that an AVI counts though they are empty.
     """
     import av
 
@@ -216,9 +216,14 @@ def _missing_frames(address: str, timeout_seconds: float, promised: int, deliver
                         end_seconds = max(end_seconds, end - start_seconds)
             except av.error.FFmpegError:
                 return True, 0
-            if video.frames:  # written in the index, exact
-                return packets < video.frames, max(0, packets - hidden - delivered)
-            early = end_seconds < duration_seconds - max(0.5, 0.01 * duration_seconds)
+            if video.frames and container.format.name == "avi":
+                # The header counts ticks, with a picture or without. FFmpeg gives a file that is smaller than its
+                # header says a duration, in ticks too, that is shorter by as much.
+                early = (video.duration or 0) < video.frames
+            elif video.frames:  # written in the index, exact
+                early = packets < video.frames
+            else:
+                early = end_seconds < duration_seconds - max(0.5, 0.01 * duration_seconds)
             return early, max(0, packets - hidden - delivered)
     except av.error.FFmpegError:
         return delivered < 0.98 * promised, 0

@@ -158,6 +158,44 @@ def test_sound_that_outlasts_the_picture_is_no_fault(tmp_path, worlds):
             assert len(list(source)) == 30
 
 
+AVIS = {
+    "steady": ["-c:v", "mpeg4"],
+    "copied": ["-c", "copy"],  # two ticks for every picture
+    "with sound": ["-f", "lavfi", "-i", "sine=d=5", "-c:v", "mpeg4", "-c:a", "mp3"],  # a tick more than pictures
+    "late": ["-vf", "setpts=if(N\\,PTS+1/TB)", "-c:v", "mpeg4"],  # a second between the first and the next
+    "varying": ["-vf", "select=not(mod(n\\,7))", "-fps_mode", "vfr", "-c:v", "mpeg4"],
+}
+
+
+def write_avi(worlds, folder, kind):
+    worlds.need("/usr/bin/ffmpeg", "ffmpeg")
+    clip = worlds.write_clip(folder / "plain.mp4", [n / 30 for n in range(90)], bframes=2)
+    subprocess.run(["ffmpeg", "-v", "error", "-i", clip, *AVIS[kind], folder / "clip.avi"], check=True)
+    return folder / "clip.avi"
+
+
+@pytest.mark.parametrize("kind", AVIS)
+def test_an_avi_that_counts_empty_frames_is_no_fault(tmp_path, worlds, kind, caplog):
+    with FileSource(write_avi(worlds, tmp_path, kind)) as source:
+        numbers = [worlds.stamp_of(frame.bgr) for frame in source]
+        assert source.status.reason == ""
+        assert len(numbers) == source.info.frame_count or kind != "steady"
+        assert len(numbers) < source.info.frame_count or kind == "steady"
+    assert numbers == list(range(0, 90, 7 if kind == "varying" else 1))
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("share", [0.75, 0.9])
+@pytest.mark.parametrize("kind", AVIS)
+def test_a_truncated_avi_says_so(tmp_path, worlds, kind, share):
+    clip = write_avi(worlds, tmp_path, kind)
+    clip.write_bytes(clip.read_bytes()[: round(clip.stat().st_size * share)])
+    frames = []
+    with FileSource(clip) as source, pytest.raises(SourceError, match=r"truncated: \d+ of \d+ frames"):
+        collect(source, frames)
+    assert frames
+
+
 def test_a_cut_that_hides_frames_is_no_fault(tmp_path, worlds):
     worlds.need("/usr/bin/ffmpeg", "ffmpeg")
     clip = worlds.write_clip(tmp_path / "plain.mp4", [n / 30 for n in range(60)])

@@ -1,7 +1,6 @@
 """The annotated video sounds like the source, in step with it. Strategy: clips with beeps at known moments are written
 in many codings; the output is decoded again and the beeps must stand where they stood beside the pictures."""
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -11,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stream.errors import SourceError
 from stream.file_source import FileSource
 from stream.recording import Recording
 from stream.settings import OutputSettings
@@ -25,10 +23,7 @@ STEADY = [n / 30 for n in range(90)]
 
 def annotate(worlds, clip, out, *, frames=None, sound=True):
     """Write the clip as it is, or only so many frames, or those for which `frames` says so."""
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(contextlib.suppress(SourceError))  # an AVI's index may count a picture more than there is
-        source = stack.enter_context(FileSource(clip))
-        sink = stack.enter_context(Recording(out, source, output=OutputSettings(), sound=sound))
+    with FileSource(clip) as source, Recording(out, source, output=OutputSettings(), sound=sound) as sink:
         for frame in source:
             if isinstance(frames, int) and frame.number >= frames:
                 break
@@ -216,7 +211,6 @@ def test_real_clips_keep_their_sound(tmp_path, shared_videos, worlds):
 CHILD = """
 import os, signal, sys
 from pose.poses import Poses
-from stream.errors import SourceError
 from stream.file_source import FileSource
 from stream.recording import Recording
 from stream.scene import Scene
