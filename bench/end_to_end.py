@@ -255,13 +255,13 @@ def main() -> int:
     import cv2
     import torch
 
-    import stream.pipeline
+    import stream.gathering
     from stream.settings import Settings
 
     if args.cv_threads is not None:
         cv2.setNumThreads(args.cv_threads)
     if args.read_ahead is not None:
-        stream.pipeline.READ_AHEAD = args.read_ahead
+        stream.gathering.READ_AHEAD = args.read_ahead
     settings = Settings.model_validate(
         {
             "pose": {
@@ -291,7 +291,7 @@ def main() -> int:
         "gflop_per_picture": round(variants.gflop(), 2),
         "threads": {"torch": torch.get_num_threads(), "opencv": cv2.getNumThreads(), "cores": allowed_cores()},
         "omp_wait_policy": os.environ.get("OMP_WAIT_POLICY"),
-        "read_ahead_batches": stream.pipeline.READ_AHEAD,
+        "read_ahead_batches": stream.gathering.READ_AHEAD,
         "index_rows": variants.index.rows,
         "repeats": len(figures["network"]["frames_per_second"]["repeats"]),
         "figures": figures,

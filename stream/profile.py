@@ -7,9 +7,8 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-
-import numpy as np
 
 if TYPE_CHECKING:
     from stream.scene import Scene
@@ -18,6 +17,14 @@ if TYPE_CHECKING:
 __all__ = ["STAGES", "Profile", "TimedSink"]
 
 STAGES: Final = ("read", "pre-process", "network", "nms", "track", "embed", "search", "smooth", "draw", "write")
+
+
+@dataclass(slots=True)
+class _Spent:
+    """What the calls of a stage took: no more than this is kept, because a camera's run goes on for months."""
+
+    seconds: float = 0.0
+    slowest_seconds: float = 0.0
 
 
 class Profile:
@@ -32,7 +39,8 @@ class Profile:
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
-        self._seconds: dict[str, list[float]] = defaultdict(list)
+        self._spent: dict[str, _Spent] = defaultdict(_Spent)
+        self._lock = threading.Lock()
         self._own = threading.local()
 
     @contextmanager
@@ -45,24 +53,30 @@ class Profile:
             yield
         finally:
             seconds = self._clock() - start
-            self._seconds[name].append(seconds - self._own.inner_seconds)
+            alone_seconds = seconds - self._own.inner_seconds
             self._own.inner_seconds = around + seconds
+            with self._lock:
+                spent = self._spent[name]
+                spent.seconds += alone_seconds
+                spent.slowest_seconds = max(spent.slowest_seconds, alone_seconds)
 
     def clear(self) -> None:
         """Forget what was timed so far, such as a warm-up."""
-        self._seconds.clear()
+        self._spent.clear()
 
     def milliseconds_per_frame(self, frames: int) -> dict[str, float]:
         """Total time of every stage divided by `frames`, milliseconds, in the order a frame meets them."""
-        known: list[str] = [name for name in STAGES if name in self._seconds]
-        known += [name for name in self._seconds if name not in STAGES]
-        return {name: 1e3 * float(np.sum(self._seconds[name])) / max(frames, 1) for name in known}
+        known: list[str] = [name for name in STAGES if name in self._spent]
+        known += [name for name in self._spent if name not in STAGES]
+        return {name: 1e3 * self._spent[name].seconds / max(frames, 1) for name in known}
 
     def table(self, frames: int) -> str:
         """The same as lines of text, with the slowest single call beside it."""
         rows = self.milliseconds_per_frame(frames)
         lines = [f"{'stage':<12}{'ms/frame':>10}{'slowest call ms':>18}"]
-        lines += [f"{name:<12}{value:>10.2f}{1e3 * max(self._seconds[name]):>18.1f}" for name, value in rows.items()]
+        lines += [
+            f"{name:<12}{value:>10.2f}{1e3 * self._spent[name].slowest_seconds:>18.1f}" for name, value in rows.items()
+        ]
         return "\n".join(lines)
 
 

@@ -75,3 +75,14 @@ def test_a_stage_of_another_thread_is_not_taken_out():
         thread.start()
         thread.join()
     assert profile.milliseconds_per_frame(1) == {"read": 5_000, "write": 5_000}
+
+
+def test_the_slowest_call_stands_beside_the_mean():
+    clock = Clock()
+    profile = Profile(clock)
+    for seconds in (1, 5, 3):
+        with profile.stage("network"):
+            clock.passes(seconds)
+    assert profile.table(3).splitlines()[1].split() == ["network", "3000.00", "5000.0"]
+    profile.clear()
+    assert profile.milliseconds_per_frame(1) == {}
