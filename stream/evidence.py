@@ -13,6 +13,7 @@ LEAST_PROBABILITY: Final = 0.05
 """A label without a single vote counts as if it had this much: a few neighbours are too small a sample for a veto."""
 
 LEAST: Final = -1.0  # the evidence of a label without votes
+_CERTAINTY: Final = -math.log(LEAST_PROBABILITY)
 VOTED: Final = frozenset({None, Unknown.NO_MAJORITY, Unknown.TOO_CLOSE, Unknown.OTHER})
 """With these reasons the vote says something; with the others the person could not be judged."""
 
@@ -40,4 +41,6 @@ def evidence_of(verdict: Verdict, unknown_share: float) -> dict[str | None, floa
 
 def scaled(probability: float) -> float:
     """The evidence of a probability: 0 for 1, `LEAST` for 0.05 and below."""
-    return math.log(min(max(probability, LEAST_PROBABILITY), 1.0)) / -math.log(LEAST_PROBABILITY)
+    if probability <= LEAST_PROBABILITY:
+        return LEAST
+    return math.log(min(probability, 1.0)) / _CERTAINTY

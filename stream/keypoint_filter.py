@@ -37,8 +37,8 @@ _TORSO: Final = np.array((K.LEFT_SHOULDER, K.RIGHT_SHOULDER, K.LEFT_HIP, K.RIGHT
 _PERSON: Final = np.dtype(
     [
         ("seconds", float),  # when last in a frame
-        ("xy", float, (KEYPOINT_COUNT, 2)),  # px, filtered
-        ("velocity", float, (KEYPOINT_COUNT, 2)),  # px per second, filtered
+        ("xy", float, (2, KEYPOINT_COUNT)),  # px, filtered; this way round, what is said of keypoints goes for x and y
+        ("velocity", float, (2, KEYPOINT_COUNT)),  # px per second, filtered
         ("seen_seconds", float, KEYPOINT_COUNT),  # when each keypoint was last seen
         ("guessed", bool, KEYPOINT_COUNT),  # whether `xy` follows what the network guesses rather than sees
     ],
@@ -75,35 +75,34 @@ class KeypointFilter:
         """
         if not people:
             return poses
-        raw = poses.keypoints[..., :2].astype(np.float64)  # [N, 17, 2]
+        raw = poses.keypoints[..., :2].swapaxes(1, 2).astype(np.float64, order="C")  # [N, 2, 17]
         seen = (poses.keypoints[..., 2] >= self.keypoint_threshold) & _finite(raw)  # [N, 17]
         rows = self._rows_of(people, seconds)
         known = self._people.take(rows)
-        past, guessed = known["xy"], known["guessed"]
+        past, velocity, guessed = known["xy"], known["velocity"], known["guessed"]
         elapsed = (seconds - known["seconds"])[:, None]  # [N, 1]
         hidden = (seconds - known["seen_seconds"] <= HOLD_SECONDS) & ~(seen | guessed)
         fresh = ~hidden & ((guessed == seen) | ~_finite(past))
+        hidden_xy, fresh_xy = hidden[:, None], fresh[:, None]  # [N, 1, 17]
 
         offset = raw - past
         step = offset / np.maximum(elapsed, 1e-9)[..., None]
-        velocity = known["velocity"] + _weight(VELOCITY_CUTOFF_HZ, elapsed)[..., None] * (step - known["velocity"])
-        velocity[fresh] = 0.0
-        velocity[hidden] = known["velocity"][hidden]
+        followed = velocity + _weight(VELOCITY_CUTOFF_HZ, elapsed)[..., None] * (step - velocity)
+        velocity = np.where(fresh_xy, 0.0, np.where(hidden_xy, velocity, followed))
         speed = _length(velocity) / self._torso(raw, poses.boxes, seen)[:, None]  # [N, 17]
         weight = _weight(self.resting_cutoff_hz + self.moving_cutoff_hz * speed, elapsed)
-        xy = past + weight[..., None] * offset
-        xy[fresh] = raw[fresh]
+        xy = np.where(fresh_xy, raw, past + weight[:, None] * offset)
         if hidden.any():
             led = seen & ~fresh  # those who say where the hidden ones have gone
-            travelled = np.where(led[..., None], xy - past, 0.0).sum(1) / np.maximum(led.sum(1), 1)[:, None]  # [N, 2]
-            xy[hidden] = (past + travelled[:, None])[hidden]
+            travelled = np.where(led[:, None], xy - past, 0.0).sum(2) / np.maximum(led.sum(1), 1)[:, None]  # [N, 2]
+            xy = np.where(hidden_xy, past + travelled[..., None], xy)
 
         known["seconds"], known["xy"], known["velocity"] = seconds, xy, velocity
         known["seen_seconds"][seen] = seconds
         known["guessed"] = ~(seen | hidden)
         self._people[rows] = known
         keypoints = poses.keypoints.copy()
-        keypoints[..., :2] = xy
+        keypoints[..., :2] = xy.swapaxes(1, 2)
         return Poses(keypoints, poses.boxes, poses.scores)
 
     def keep(self, people: Collection[int]) -> None:
@@ -127,8 +126,8 @@ class KeypointFilter:
     @staticmethod
     def _torso(xy: NDArray[np.float64], boxes: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Length of everybody's torso, px `[N]`."""
-        shoulders = xy[:, K.LEFT_SHOULDER] + xy[:, K.RIGHT_SHOULDER]
-        hips = xy[:, K.LEFT_HIP] + xy[:, K.RIGHT_HIP]
+        shoulders = xy[..., K.LEFT_SHOULDER] + xy[..., K.RIGHT_SHOULDER]
+        hips = xy[..., K.LEFT_HIP] + xy[..., K.RIGHT_HIP]
         whole = seen.take(_TORSO, axis=1).all(1)
         sides = boxes[:, 2:] - boxes[:, :2]
         least = np.maximum(LEAST_TORSO * np.maximum(sides[:, 0], sides[:, 1]), 1.0)
@@ -136,15 +135,15 @@ class KeypointFilter:
 
 
 def _finite(xy: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which points `[..., 2]` are somewhere: `[...]`."""
+    """Which of the keypoints `[N, 2, 17]` are somewhere: `[N, 17]`."""
     finite = np.isfinite(xy)
-    return finite[..., 0] & finite[..., 1]
+    return finite[:, 0] & finite[:, 1]
 
 
 def _length(xy: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of vectors `[..., 2]`: `[...]`."""
+    """Of vectors `[N, 2, ...]`: `[N, ...]`."""
     squared = xy * xy
-    return np.sqrt(squared[..., 0] + squared[..., 1])
+    return np.sqrt(squared[:, 0] + squared[:, 1])
 
 
 def _weight(cutoff_hz: float | NDArray[np.float64], elapsed: NDArray[np.float64]) -> NDArray[np.float64]:

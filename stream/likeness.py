@@ -21,7 +21,7 @@ DOUBLE: Final = 0.5
 pairs drawn from 0.5–0.7 one was two people, of 24 from above none; but two people who hug reach 0.7."""
 DECAY: Final = 0.5
 """How fast a score fades with the overlap; the paper's σ."""
-_VARIANCES: Final = (2 * np.array(SIGMAS)) ** 2
+_TWICE_VARIANCES: Final = 2 * (2 * np.array(SIGMAS)) ** 2
 _OUTWARD: Final = np.array([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -40,10 +40,14 @@ def likeness(
         slack: how far they may be from there, px `[T]`.
     """
     found, area = poses.boxes.astype(np.float64), _area(boxes)
-    overlap = _iou(_enlarged(found, _area(found)), _enlarged(boxes, area))
+    mine, theirs = _enlarged(found, _area(found)), _enlarged(boxes, area)
+    overlap = _iou(mine, _area(mine), theirs, _area(theirs))
     rows, columns = overlap.nonzero()
-    alike = keypoint_similarity(poses.keypoints[rows], keypoints[columns], area[columns], slack[columns])
-    overlap[rows, columns] += KEYPOINT_WEIGHT * (alike - overlap[rows, columns])
+    alike = keypoint_similarity(
+        poses.keypoints.take(rows, axis=0), keypoints.take(columns, axis=0), area[columns], slack[columns]
+    )
+    touching = overlap[rows, columns]
+    overlap[rows, columns] = touching + KEYPOINT_WEIGHT * (alike - touching)
     return overlap
 
 
@@ -60,13 +64,12 @@ def keypoint_similarity(
         area: of the person, square pixels, `[P]`.
         slack: of the place, px `[P]`, beside the spread that COCO grants each keypoint.
     """
-    offset = a[..., :2].astype(np.float64) - b[..., :2]
-    offset *= offset
-    squared = offset[..., 0] + offset[..., 1]  # [P, 17]
-    both = np.minimum(a[..., 2], b[..., 2]) >= SEEN
-    spread = np.maximum(area, 1.0)[:, None] * _VARIANCES + np.square(slack)[..., None]
-    near = np.exp(squared / (-2 * spread))
-    return np.where(both, near, 0.0).sum(-1) / np.maximum(both.sum(-1), 1)
+    offset = np.subtract(a, b, dtype=np.float64)  # [P, 17, 3]
+    x, y = offset[..., 0], offset[..., 1]
+    both = np.minimum(a[..., 2], b[..., 2]) >= SEEN  # [P, 17]
+    spread = np.maximum(area, 1.0)[:, None] * _TWICE_VARIANCES + np.multiply(2 * slack, slack)[..., None]
+    near = np.exp((x * x + y * y) / -spread)
+    return np.where(both, near, 0.0).sum(1) / np.maximum(both.sum(1), 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,21 +79,23 @@ class Overlaps:
     Attributes:
         poses: the people.
         order: their rows, best score first, `[N]`.
+        area: of their boxes, in that order, square pixels `[N]`.
         with_better: intersection over union of the boxes, `[N, N]`, 0–1: row of the better one and column of the other,
             both in that order; 0 elsewhere.
     """
 
     poses: Poses
     order: NDArray[np.intp]
+    area: NDArray[np.float64]
     with_better: NDArray[np.float64]
 
     @classmethod
     def of(cls, poses: Poses) -> Overlaps:
         """Measure them."""
-        order = np.argsort(-poses.scores, kind="stable")
-        boxes = poses.boxes[order].astype(np.float64)
-        place = np.arange(len(poses))
-        return cls(poses, order, np.where(place[:, None] < place, _iou(boxes, boxes), 0.0))
+        order = (-poses.scores).argsort(kind="stable")
+        boxes = poses.boxes.take(order, axis=0).astype(np.float64)
+        area, place = _area(boxes), np.arange(len(poses))
+        return cls(poses, order, area, np.where(place[:, None] < place, _iou(boxes, area, boxes, area), 0.0))
 
     def doubles(self) -> list[tuple[int, int, float]]:
         """Pairs of people who are perhaps one found twice: row of the better score, row of the other, similarity 0–1.
@@ -98,12 +103,12 @@ class Overlaps:
         Suppression by boxes leaves them when the network sees a person once whole and once to the hips, or once with a
         neighbour. Best score first.
         """
-        first, second = (self.order[place] for place in self.with_better.nonzero())
-        if not len(first):
+        better, worse = self.with_better.nonzero()
+        if not len(better):
             return []
-        area = _area(self.poses.boxes.astype(np.float64))
-        keypoints = self.poses.keypoints
-        alike = keypoint_similarity(keypoints[first], keypoints[second], np.minimum(area[first], area[second]))
+        first, second, keypoints = self.order[better], self.order[worse], self.poses.keypoints
+        area = np.minimum(self.area[better], self.area[worse])
+        alike = keypoint_similarity(keypoints.take(first, axis=0), keypoints.take(second, axis=0), area)
         return [pair for pair in zip(first.tolist(), second.tolist(), alike.tolist(), strict=True) if pair[2] > DOUBLE]
 
     def scores_apart(self) -> NDArray[np.float64]:
@@ -119,12 +124,14 @@ class Overlaps:
         return self.poses.scores.astype(np.float64) * np.exp(-(most**2) / DECAY)
 
 
-def _iou(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Intersection over union: `[N, 4]` and `[T, 4]` to `[N, T]`."""
+def _iou(
+    a: NDArray[np.float64], area_a: NDArray[np.float64], b: NDArray[np.float64], area_b: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Intersection over union: boxes `[N, 4]` and `[T, 4]` with their areas to `[N, T]`."""
     low = np.maximum(a[:, None, :2], b[:, :2])
     sides = np.maximum(np.minimum(a[:, None, 2:], b[:, 2:]) - low, 0.0)
     intersection = sides[..., 0] * sides[..., 1]
-    return intersection / np.maximum(_area(a)[:, None] + _area(b) - intersection, 1e-9)
+    return intersection / np.maximum(area_a[:, None] + area_b - intersection, 1e-9)
 
 
 def _area(boxes: NDArray[np.float64]) -> NDArray[np.float64]:

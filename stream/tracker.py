@@ -113,7 +113,7 @@ class Tracker:
     def _associate(self, poses: Poses, seconds: float, before: float) -> tuple[dict[int, int], list[int]]:
         """The track of every person who has one, and the newcomers, all by their rows. Whoever is neither was found a
         second time."""
-        sure = set(np.flatnonzero(poses.scores >= self.sure_score).tolist())
+        sure = {person for person, score in enumerate(poses.scores.tolist()) if score >= self.sure_score}
         doubtful = set(range(len(poses))) - sure
         known = {track for track, number in enumerate(self._tracks.numbers) if number is not None}
         unknown = set(range(len(self._tracks))) - known
@@ -148,9 +148,10 @@ class Tracker:
         for better, worse, _ in pairs:
             if better not in twice and worse not in twice and not (better in owners and worse in owners):
                 twice.add(worse if better in owners or worse not in owners else better)
-        faint = np.flatnonzero(overlaps.scores_apart() < self.least_score).tolist()
-        sure -= twice.union(faint)
-        doubtful -= twice.union(faint)
+        faint = (person for person, score in enumerate(overlaps.scores_apart().tolist()) if score < self.least_score)
+        twice.update(faint)
+        sure -= twice
+        doubtful -= twice
         choose(sure, unknown)
         choose(doubtful, unknown)
         return owners, sorted(sure | doubtful)

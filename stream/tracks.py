@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,14 +80,22 @@ class Tracks:
 
     def joined(self, others: Tracks) -> Tracks:
         """These, then the others."""
-        columns = ((getattr(self, column.name), getattr(others, column.name)) for column in fields(self))
-        return Tracks(*(a + b if isinstance(a, list) else np.concatenate((a, b)) for a, b in columns))
+        columns: list[Any] = [
+            mine + theirs if isinstance(mine, list) else np.concatenate((mine, theirs))
+            for mine, theirs in zip(self._columns(), others._columns(), strict=True)
+        ]
+        return Tracks(*columns)
 
-    def select(self, rows: Sequence[int]) -> Tracks:
+    def select(self, rows: list[int]) -> Tracks:
         """Those at `rows`, in that order."""
-        columns = (getattr(self, column.name) for column in fields(self))
         places = np.array(rows, np.intp)
-        return Tracks(*([c[row] for row in rows] if isinstance(c, list) else c[places] for c in columns))
+        columns: list[Any] = [
+            [column[row] for row in rows] if isinstance(column, list) else column[places] for column in self._columns()
+        ]
+        return Tracks(*columns)
+
+    def _columns(self) -> list[Any]:
+        return [getattr(self, column.name) for column in fields(self)]
 
     def shift(self, seconds: float) -> NDArray[np.float64]:
         """How far everybody will have moved at `seconds` since last seen, px `[T, 2]`."""
@@ -104,23 +111,24 @@ class Tracks:
         centre, half = self.centre + shift, self.size / 2
         # Whoever was seen only once may be walking any way.
         pace = np.where(self.seen_seconds > self.born_seconds, PACE, UNKNOWN_PACE)
-        slack = pace * self.size.max(1) * (seconds - self.seen_seconds)
+        slack = pace * np.maximum(self.size[:, 0], self.size[:, 1]) * (seconds - self.seen_seconds)
         return likeness(poses, keypoints, np.concatenate([centre - half, centre + half], 1), slack)
 
     def see(self, rows: list[int], people: list[int], poses: Poses, seconds: float) -> None:
         """Move those at `rows` to where they are now: `people` are their rows in `poses`, in the same order."""
-        new, old = poses.keypoints[people], self.keypoints[rows]
-        centre, size = _centre_and_size(poses.boxes[people])
+        tracks = np.array(rows)
+        new, old = poses.keypoints.take(people, axis=0), self.keypoints.take(tracks, axis=0)
+        centre, size = _centre_and_size(poses.boxes.take(people, axis=0))
         both = np.minimum(new[..., 2], old[..., 2]) >= SEEN  # [M, 17]
         count = both.sum(1)[:, None]
-        moved = np.where(both[..., None], new[..., :2] - old[..., :2], 0).sum(1, dtype=np.float64)
-        moved = np.where(count > 0, moved / np.maximum(count, 1), centre - self.centre[rows])  # [M, 2]
-        elapsed = (seconds - self.seen_seconds[rows])[:, None]
-        velocity, averaged = self.velocity[rows], self.size[rows]
+        moved = np.where(both[..., None], (new - old)[..., :2], 0).sum(1, dtype=np.float64)
+        moved = np.where(count > 0, moved / np.maximum(count, 1), centre - self.centre.take(tracks, axis=0))  # [M, 2]
+        elapsed = (seconds - self.seen_seconds.take(tracks))[:, None]
+        velocity, averaged = self.velocity.take(tracks, axis=0), self.size.take(tracks, axis=0)
         pace = moved / np.maximum(elapsed, LEAST_ELAPSED_SECONDS)
-        self.velocity[rows] = velocity - np.expm1(-elapsed / VELOCITY_SECONDS) * (pace - velocity)
-        self.size[rows] = averaged - np.expm1(-elapsed / SIZE_SECONDS) * (size - averaged)
-        self.keypoints[rows], self.centre[rows], self.seen_seconds[rows] = new, centre, seconds
+        self.velocity[tracks] = velocity - np.expm1(elapsed / -VELOCITY_SECONDS) * (pace - velocity)
+        self.size[tracks] = averaged - np.expm1(elapsed / -SIZE_SECONDS) * (size - averaged)
+        self.keypoints[tracks], self.centre[tracks], self.seen_seconds[tracks] = new, centre, seconds
 
     def way_back(self, lost: int, newcomer: int) -> float:
         """How far from where the one at row `lost` went the newcomer appeared, as a share of how far people get; above
@@ -137,5 +145,6 @@ class Tracks:
 
 def _centre_and_size(boxes: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Of boxes `[N, 4]`, px `[N, 2]` each."""
-    low, high = boxes[:, :2].astype(np.float64), boxes[:, 2:].astype(np.float64)
+    corners = boxes.astype(np.float64)
+    low, high = corners[:, :2], corners[:, 2:]
     return (low + high) / 2, high - low

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from pose.embedding import EMBEDDINGS, get_embedding, nose25
+from pose.gate import unfit
 from pose.keypoints import FLIP, KEYPOINT_COUNT, LIMBS, SIGMAS
 from pose.keypoints import Keypoint as K
+from pose.poses import Poses
 from tests.worlds import UPRIGHT, person, poses
 
 DISTANCES = slice(0, 16)
@@ -193,3 +195,14 @@ def test_keypoints_have_mirror_partners() -> None:
     assert {tuple(sorted((a + 1, b + 1))) for a, b in LIMBS} == {
         tuple(sorted(map(int, pair.split("-")))) for pair in printed.split()
     }
+
+
+@pytest.mark.parametrize("name", sorted(EMBEDDINGS))
+def test_several_pictures_at_once_are_what_each_is_alone(name: str) -> None:
+    hidden = person(0, 0)
+    hidden[:, 2] = 0.1
+    pictures = [poses(person(300, 100), hidden), poses(), poses(person(50, 60, 90.0))]
+    embed, together = get_embedding(name), Poses.concatenate(pictures)
+    rows = embed.of_fit(together, unfit(together))
+    np.testing.assert_array_equal(rows, np.concatenate([embed(people) for people in pictures]))
+    assert np.isnan(rows).all(axis=1).tolist() == [False, True, False]

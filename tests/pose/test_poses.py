@@ -93,3 +93,11 @@ def test_equally_prominent_people_keep_their_order() -> None:
     assert twins.by_prominence().tolist() == [0, 1]
     inside_out = Poses(np.zeros((2, 17, 3)), [[9, 9, 0, 0], [0, 0, 1, 1]], [0.9, 0.1])  # type: ignore[arg-type]
     assert inside_out.by_prominence().tolist() == [1, 0]
+
+
+def test_concatenated_people_come_picture_by_picture(three: Poses) -> None:
+    both = Poses.concatenate([three.select([2]), Poses.empty(), three])
+    np.testing.assert_array_equal(both.keypoints, three.keypoints[[2, 0, 1, 2]])
+    np.testing.assert_array_equal(both.boxes, three.boxes[[2, 0, 1, 2]])
+    np.testing.assert_array_equal(both.scores, three.scores[[2, 0, 1, 2]])
+    assert Poses.concatenate([three]) is three

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pose.poses import Poses
-from stream.likeness import doubles, keypoint_similarity, likeness, scores_apart
+from stream.likeness import Overlaps, keypoint_similarity, likeness
 from tests.worlds import person, poses
 
 
@@ -56,15 +56,15 @@ def test_oks_is_cocos_over_the_keypoints_both_show():
 
 def test_doubles_name_the_better_score_first_and_leave_neighbours_alone():
     people = poses(person(300, 100), person(303, 100), person(340, 100), person(900, 100), scores=(0.6, 0.9, 0.8, 0.5))
-    assert [pair[:2] for pair in doubles(people)] == [(1, 0)]
-    assert doubles(Poses.empty()) == doubles(poses(person(1, 1))) == []
+    assert [pair[:2] for pair in Overlaps.of(people).doubles()] == [(1, 0)]
+    assert Overlaps.of(Poses.empty()).doubles() == Overlaps.of(poses(person(1, 1))).doubles() == []
 
 
 def test_a_score_fades_with_the_overlap_with_a_better_one_whatever_the_order():
     people = poses(person(300, 100), person(300, 100), person(900, 100), scores=(0.3, 0.8, 0.4))
-    assert scores_apart(people) == pytest.approx([0.3 * np.exp(-2), 0.8, 0.4])
+    assert Overlaps.of(people).scores_apart() == pytest.approx([0.3 * np.exp(-2), 0.8, 0.4])
     boxes = np.array([[0, 0, 100, 100], [0, 0, 50, 100], [0, 0, 100, 50]], np.float32)
     inside = Poses(np.zeros((3, 17, 3)), boxes, np.array([0.9, 0.5, 0.5]))
     # Half of the first; a third of each other, which is the lesser explanation of the third.
-    assert scores_apart(inside) == pytest.approx([0.9, 0.5 * np.exp(-0.5), 0.5 * np.exp(-0.5)])
-    assert scores_apart(Poses.empty()).shape == (0,)
+    assert Overlaps.of(inside).scores_apart() == pytest.approx([0.9, 0.5 * np.exp(-0.5), 0.5 * np.exp(-0.5)])
+    assert Overlaps.of(Poses.empty()).scores_apart().shape == (0,)
