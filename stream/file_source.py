@@ -7,8 +7,7 @@ import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import cv2
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from index.pictures import printable
 from stream.address import display_name, is_address
 from stream.capture import Capture, why_not
+from stream.closing import Closing
 from stream.errors import SourceError
 from stream.frame import Frame
 from stream.settings import SourceSettings
@@ -34,7 +34,7 @@ DAMAGED_IN_A_ROW: Final = 1000
 """So many pictures in a row that cannot be decoded are the end in any case; asking so often takes up to 0.3 s."""
 
 
-class FileSource:
+class FileSource(Closing):
     """A recording: every frame, in order, as fast as it is asked for. Not thread-safe; use one per thread.
 
     `Frame.media_seconds` is the frame's presentation time as the file holds it, also where the rate varies (equal to
@@ -177,14 +177,6 @@ class FileSource:
     def close(self) -> None:
         """Give the file back. Twice does no harm; from another thread it ends the iteration."""
         self._capture.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _missing_frames(address: str, timeout_seconds: float, promised: int, delivered: int) -> tuple[bool, int]:

@@ -7,9 +7,9 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
+from stream.closing import Closing
 from stream.errors import SourceError
 from stream.frame import Frame
 from stream.handoff import JOIN_SECONDS, Handoff
@@ -31,7 +31,7 @@ WINDOW_SHARE: Final = 0.5  # of a batch's time that a GPU may wait for company
 WORK_MEMORY: Final = 0.8  # of the average time a batch takes
 
 
-class Gathering:
+class Gathering(Closing):
     """Reads every source on a thread of its own and makes batches of what is there. A context manager.
 
     Live sources give their freshest frame, the one served longest ago first, so a slow camera is never behind a fast
@@ -87,11 +87,6 @@ class Gathering:
         for handoff in self._handoffs:
             handoff.__enter__()
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def fit(self, estimator: PoseEstimator) -> None:
         """Make batches of the size that suits the network. Called when it is loaded, after reading began."""

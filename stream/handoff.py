@@ -8,9 +8,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from types import TracebackType
 from typing import Final, Self
 
+from stream.closing import Closing
 from stream.frame import Frame
 from stream.sources import Source
 
@@ -22,7 +22,7 @@ JOIN_SECONDS: Final = 6.0  # a camera that froze in the middle of a read holds i
 INTERVAL_MEMORY: Final = 0.8  # of the average time between two frames
 
 
-class Handoff:
+class Handoff(Closing):
     """Frames of a source, read ahead on a thread of its own. A context manager; iterate inside it.
 
     A live source has one place: a newer frame takes it, the older one is dropped and counted. A recording or pictures
@@ -77,11 +77,6 @@ class Handoff:
     def __enter__(self) -> Self:
         self._thread.start()
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _read(self) -> None:
         frames = iter(self.source)

@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self, TextIO
+from typing import Any, Final, TextIO
 
+from stream.closing import Closing
 from stream.errors import SinkError
 from stream.frame import Frame
 from stream.scene import Person, Scene
@@ -24,7 +24,7 @@ __all__ = ["STDOUT", "JsonLinesSink", "scene_record"]
 STDOUT: Final = "-"
 
 
-class JsonLinesSink:
+class JsonLinesSink(Closing):
     """Writes every scene as one line of JSON, complete as soon as it is written. Not thread-safe; use one per thread.
 
     The fields are those of `scene_record`.
@@ -105,14 +105,6 @@ class JsonLinesSink:
             self._file.close()
         except OSError as error:
             raise write_fault(self._name, error) from error
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def scene_record(scene: Scene) -> dict[str, Any]:

@@ -7,13 +7,13 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stream.address import display_name, is_address, redact
+from stream.closing import Closing
 from stream.errors import SourceError
 from stream.frame import Frame
 from stream.settings import SourceSettings
@@ -47,7 +47,7 @@ def retry_seconds(failures: int, shortest: float, longest: float, jitter: float)
     return float(min(longest, shortest * 2.0 ** min(failures - 1, 30)) * (1 - jitter / 2))
 
 
-class LiveSource:
+class LiveSource(Closing):
     """A camera: frames as they arrive, for ever, over losses of the connection. Not thread-safe; use one per thread.
 
     It connects when it is iterated, and a camera that is down then is waited for like one that is lost later: with
@@ -275,14 +275,6 @@ class LiveSource:
         if capture is not None:
             capture.close()
         self._become(SourceState.ENDED)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _in_network(address: str | int) -> bool:

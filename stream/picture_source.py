@@ -8,11 +8,11 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from index.pictures import decode_picture, is_picture, printable
 from pose.errors import PictureError
+from stream.closing import Closing
 from stream.errors import SourceError
 from stream.frame import Frame
 from stream.source_state import SourceState, SourceStatus
@@ -23,7 +23,7 @@ __all__ = ["PictureSource"]
 log = logging.getLogger(__name__)
 
 
-class PictureSource:
+class PictureSource(Closing):
     """Independent pictures: the one at `path`, or every one directly in the folder `path`, sorted by name.
 
     `Frame.file` is the picture's own path. Turned as EXIF says. Not thread-safe; use one per thread.
@@ -118,11 +118,3 @@ class PictureSource:
     def close(self) -> None:
         """End the iteration. Twice does no harm."""
         self._closed.set()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

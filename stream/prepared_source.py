@@ -6,13 +6,13 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.closing import Closing
 from stream.frame import Frame
 from stream.settings import SourceSettings
 from stream.source_state import SourceStatus
@@ -26,7 +26,7 @@ EARLY_SHARE: Final = 0.1
 """A frame may come this share of an interval early: cameras and clips keep no exact rhythm."""
 
 
-class PreparedSource:
+class PreparedSource(Closing):
     """Another source with `rotation`, `region` and `max_fps` applied. Not thread-safe; use one per thread.
 
     Frames keep their numbers, so a thinned recording still says which of its frames they are. Pictures that are
@@ -126,11 +126,3 @@ class PreparedSource:
     def close(self) -> None:
         """Close the source."""
         self._source.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -6,12 +6,12 @@ import contextlib
 import logging
 import os
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.closing import Closing
 from stream.errors import SinkError
 from stream.scene import Scene
 from stream.sinks import Drawing, check_output
@@ -44,7 +44,7 @@ STEADY_SECONDS: Final = 60.0
 """After recording for so long, the next fault is a new one, and is tried again soon."""
 
 
-class Recording:
+class Recording(Closing):
     """Writes the drawn pictures of one source to an MP4 that browsers play, or to one after another. Not thread-safe;
     use one per thread.
 
@@ -248,14 +248,6 @@ class Recording:
     def _close_sound(self) -> None:
         if self._sound is not None:
             self._sound.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def check_video_output(path: str | Path, source: Source) -> Path:

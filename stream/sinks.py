@@ -8,12 +8,12 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Literal, Protocol, Self, runtime_checkable
+from typing import Final, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.closing import Closing
 from stream.errors import SinkError
 from stream.scene import Scene
 
@@ -70,7 +70,7 @@ class Sink(Protocol):
         """
 
 
-class BackgroundSink:
+class BackgroundSink(Closing):
     """Runs another sink on a thread of its own, so that drawing and encoding go on beside the network.
 
     At most `capacity` scenes wait. When they do, `when_full="wait"` makes `write` wait, so that nothing is lost (for
@@ -186,14 +186,6 @@ class BackgroundSink:
                 self._close_timeout_seconds,
             )
         self._raise_error()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def check_output(path: str | Path, *, inputs: Iterable[Path | None] = ()) -> Path:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Final, Never, Self
+from typing import Final, Never
 
 from tqdm import tqdm
 
+from stream.closing import Closing
 from stream.scene import Scene
 from stream.source_state import SourceState
 from stream.sources import Source
@@ -24,7 +24,7 @@ LOG_SECONDS: Final = 10.0  # between two lines about a source where standard err
 MANY: Final = 4  # sources; beyond, lines in a log come rarer
 
 
-class Status:
+class Status(Closing):
     """Follows a run on standard error: in a terminal with a line per source that renews itself, else with lines now and
     then.
 
@@ -88,14 +88,6 @@ class Status:
         """Leave the last state of the lines standing."""
         for bar in self._bars.values():
             bar.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _standing(source: Source, tally: SourceTally, now: float) -> str:

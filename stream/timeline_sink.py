@@ -7,9 +7,8 @@ import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from stream.closing import Closing
 from stream.errors import SinkError
 from stream.scene import Scene
 from stream.sinks import Drawing, check_output, write_fault
@@ -20,7 +19,7 @@ from stream.timeline_formats import TimelineFormat, format_for
 __all__ = ["TimelineSink", "check_timeline"]
 
 
-class TimelineSink:
+class TimelineSink(Closing):
     """Writes the intervals of one source to a CSV, JSON or SRT file. Not thread-safe; use one per thread.
 
     Seconds are those of the recording; of a live source, they begin with its first frame, as its annotated video does.
@@ -108,14 +107,6 @@ class TimelineSink:
             self._file.close()
         except OSError as error:
             raise write_fault(str(self._path), error) from error
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def check_timeline(path: str | Path, source: Source) -> Path:

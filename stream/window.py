@@ -8,11 +8,11 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import cv2
 
+from stream.closing import Closing
 from stream.errors import SinkError
 from stream.scene import Scene
 from stream.sinks import Drawing
@@ -24,7 +24,7 @@ SCREEN: Final = (1600, 900)  # pixels, what fits on most
 QUIT_KEYS: Final = frozenset((27, ord("q"), ord("Q")))
 
 
-class WindowSink:
+class WindowSink(Closing):
     """Shows each drawn picture in a window; q, Esc or closing the window asks the run to stop by setting `stop`.
 
     All calls must come from one thread, on macOS the main one, so it is written to directly and never behind a
@@ -111,14 +111,6 @@ class WindowSink:
             cv2.waitKey(1)
         except cv2.error:  # the user closed it already
             return
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def tiled(titles: Sequence[str], stop: threading.Event) -> list[WindowSink]:

@@ -10,6 +10,7 @@ import pytest
 
 from stream.errors import SourceError
 from stream.gathering import Gathering
+from stream.handoff import Handoff
 
 
 @pytest.fixture
@@ -111,34 +112,36 @@ def test_a_frame_that_waited_too_long_is_left_out(camera, worlds):
         assert gathering.drops("old") == {"replaced": 0, "stale": 1, "capped": 0}
 
 
-def test_the_window_waits_for_a_camera_that_is_due_and_only_then(camera, worlds):
-    regular, other = camera("regular"), camera("other")
-    ticks = threading.Event()
+def test_the_window_waits_for_a_camera_that_is_due_and_only_then(camera, worlds, monkeypatch):
+    here, other = camera("here"), camera("other")
+    due = {}  # in how many seconds the other one's next frame is due
+    monkeypatch.setattr(
+        Handoff, "expected_seconds", property(lambda one: time.monotonic() + due.get(one.source.name, float("inf")))
+    )
+    with Gathering([here, other], window_share=0.5, stale_seconds=100) as gathering:
+        gathering._work_seconds = 40.0  # what a batch takes: the window is 20 s
 
-    def tick():  # a camera with a picture every 50 ms
-        while not ticks.wait(0.05):
-            regular.permits.release()
+        def take_and_note_work():
+            batch = told(gathering.take())
+            gathering._gave_seconds = None  # or the time between two takes would count as work
+            return batch
 
-    clock = threading.Thread(target=tick)
-    with Gathering([regular, other], window_share=0.5) as gathering:
-        clock.start()
-        for _ in range(8):
-            assert gathering.take()
-            time.sleep(0.2)  # the network's work, so the window is about 0.1 s
-        gathering.take()
-        time.sleep(0.005)
+        for number, seconds in enumerate((float("inf"), 30.0)):  # not known to come; later than the window
+            due["other"] = seconds
+            here.permits.release()
+            arrived(gathering, worlds, here=number + 1)
+            assert take_and_note_work() == [("here", number)]
+        due["other"] = 10.0
+        here.permits.release()
+        arrived(gathering, worlds, here=3)
+        batches = []
+        waiting = threading.Thread(target=lambda: batches.append(take_and_note_work()))
+        waiting.start()
+        time.sleep(0.1)
+        assert batches == []
         other.permits.release()
-        both = gathering.take()
-        assert {name for name, _ in told(both)} == {"regular", "other"}
-        ticks.set()
-        clock.join()
-        time.sleep(0.2)  # the regular one is overdue: it is not waited for
-        while gathering.take(timeout_seconds=0.01):
-            pass
-        other.permits.release()
-        started = time.monotonic()
-        assert told(gathering.take()) == [("other", 1)]
-        assert time.monotonic() - started < 0.09
+        waiting.join(10)
+        assert [sorted(batch) for batch in batches] == [[("here", 2), ("other", 0)]]
 
 
 def test_a_failed_recording_stops_nobody_and_is_told_at_the_end(worlds, caplog):

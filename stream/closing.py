@@ -1,0 +1,24 @@
+"""`Closing`: what is closed at the end of a `with`."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+__all__ = ["Closing"]
+
+
+class Closing:
+    """Gives a class with `close` the use in a `with`."""
+
+    def close(self) -> None:
+        """Let go of what is held. Twice does no harm."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
