@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
+from pose.closing import Closing
 from pose.errors import StanceError
 
 __all__ = ["EstimatorPool"]
@@ -16,7 +16,7 @@ Batch = TypeVar("Batch", bound=list)
 Result = TypeVar("Result")
 
 
-class EstimatorPool:
+class EstimatorPool(Closing):
     """Runs the network on worker threads, several batches at once, and gives the results in order.
 
     On a CPU each worker computes on its share of the cores, down to one. Threads that work on one batch together wait
@@ -116,11 +116,3 @@ class EstimatorPool:
         """Let the batches in work end and forget the others. Twice does no harm."""
         self._pool.shutdown(cancel_futures=True)
         self._set_threads(self._threads)  # PyTorch takes what a worker set as the value for every new thread
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

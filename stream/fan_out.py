@@ -27,7 +27,7 @@ class FanOut:
     def __init__(self, sinks: Sequence[Sink] | Mapping[str, Sequence[Sink]]) -> None:
         self._common = [] if isinstance(sinks, Mapping) else list(sinks)
         self._own = {name: list(own) for name, own in sinks.items()} if isinstance(sinks, Mapping) else {}
-        self._open = list(dict.fromkeys([*self._common, *(sink for own in self._own.values() for sink in own)]))
+        self._open = {*self._common, *(sink for own in self._own.values() for sink in own)}
         self._faults: list[SinkError] = []
 
     def write(self, scene: Scene, drawing: Drawing) -> None:

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.pictures import printable
+from pose.closing import Closing
 from stream.address import display_name, is_address
 from stream.capture import Capture, why_not
-from stream.closing import Closing
 from stream.errors import SourceError
 from stream.frame import Frame
 from stream.settings import SourceSettings

@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Final, Self
 
-from stream.closing import Closing
+from pose.closing import Closing
 from stream.errors import SourceError
 from stream.frame import Frame
 from stream.handoff import JOIN_SECONDS, Handoff
+from stream.prepared_source import PreparedSource
 from stream.sources import Source
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class Gathering(Closing):
         self._handoffs = [
             Handoff(source, capacity=READ_AHEAD * batch_size, stage=stage, changed=self._changed) for source in sources
         ]  # those served longest ago first
+        self._by_name = {handoff.source.name: handoff for handoff in self._handoffs}
         self._stale = dict.fromkeys(self.sources, 0)
         self._failures: dict[str, Exception] = {}
         self._raised = False
@@ -111,9 +113,9 @@ class Gathering(Closing):
 
     def drops(self, name: str) -> dict[str, int]:
         """How many frames of a live source were left out for what cause, so far; see `DROP_CAUSES`."""
-        replaced = next(handoff.dropped for handoff in self._handoffs if handoff.source.name == name)
-        capped = int(getattr(self.sources[name], "capped", 0))
-        return dict(zip(DROP_CAUSES, (replaced, self._stale[name], capped), strict=True))
+        source = self.sources[name]
+        capped = source.capped if isinstance(source, PreparedSource) else 0
+        return dict(zip(DROP_CAUSES, (self._by_name[name].dropped, self._stale[name], capped), strict=True))
 
     def wake(self) -> None:
         """Let `take` ask `unless` again. From any thread."""

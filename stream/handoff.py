@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final, Self
 
-from stream.closing import Closing
+from pose.closing import Closing
 from stream.frame import Frame
 from stream.sources import Source
 

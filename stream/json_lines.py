@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TextIO
 
-from stream.closing import Closing
+from pose.closing import Closing
 from stream.errors import SinkError
 from stream.frame import Frame
 from stream.scene import Person, Scene

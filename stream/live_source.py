@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pose.closing import Closing
 from stream.address import display_name, is_address, redact
-from stream.closing import Closing
 from stream.errors import SourceError
 from stream.frame import Frame
 from stream.settings import SourceSettings

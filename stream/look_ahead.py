@@ -98,7 +98,7 @@ class _Waiting:
 
 
 class LookAhead:
-    """Gives the scenes of one recording again with postures decided in hindsight. Not thread-safe; use one per source.
+    """Gives the scenes of recordings again with postures decided in hindsight. Not thread-safe.
 
         for scene in LookAhead()(scenes("clip.mp4")): ...
 
@@ -115,6 +115,32 @@ class LookAhead:
         unknown_share: float = 0.25,
         grace_seconds: float = 1.0,
     ):
+        self._settings = look_ahead_seconds, switch_seconds, unknown_share, grace_seconds
+        self._sources: dict[str, _Hindsight] = {}
+
+    def __call__(self, found: Iterable[Scene]) -> Generator[Scene, None, None]:
+        """Every scene, in the order of its source. If `found` fails on the way, what it gave before comes out first."""
+        fault: Exception | None = None
+        try:
+            for scene in found:
+                name = scene.frame.source
+                if name not in self._sources:
+                    self._sources[name] = _Hindsight(*self._settings)
+                yield from self._sources[name].push(scene)
+        except Exception as error:  # rises again below
+            fault = error
+        for source in self._sources.values():
+            yield from source.finish()
+        if fault is not None:
+            raise fault
+
+
+class _Hindsight:
+    """The same for one source."""
+
+    def __init__(
+        self, look_ahead_seconds: float, switch_seconds: float, unknown_share: float, grace_seconds: float
+    ) -> None:
         self.look_ahead_seconds = look_ahead_seconds
         self.switch_seconds = switch_seconds
         self.unknown_share = unknown_share
@@ -123,18 +149,6 @@ class LookAhead:
         self._waiting: deque[_Waiting] = deque()
         self._bytes = 0
         self._seconds = float("-inf")
-
-    def __call__(self, found: Iterable[Scene]) -> Generator[Scene, None, None]:
-        """Every scene, in order. If `found` fails on the way, what it gave before comes out first."""
-        fault: Exception | None = None
-        try:
-            for scene in found:
-                yield from self.push(scene)
-        except Exception as error:  # rises again below
-            fault = error
-        yield from self.finish()
-        if fault is not None:
-            raise fault
 
     def push(self, scene: Scene) -> Iterator[Scene]:
         """Learn from the next scene; gives the scenes that are decided by it."""

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from index.pictures import decode_picture, is_picture, printable
+from pose.closing import Closing
 from pose.errors import PictureError
-from stream.closing import Closing
 from stream.errors import SourceError
 from stream.frame import Frame
 from stream.source_state import SourceState, SourceStatus

@@ -19,7 +19,7 @@ from stream.gathering import Gathering
 from stream.look_ahead import LookAhead
 from stream.recogniser import Recogniser
 from stream.scene import Scene
-from stream.settings import Settings, SmoothingSettings
+from stream.settings import Settings
 from stream.sinks import Drawing, Sink
 from stream.sources import Source
 from stream.tally import Tally
@@ -105,7 +105,13 @@ def scenes(
         if offline:
             for one in sources.values():
                 check_offline(one)
-            found = _look_ahead(found, settings.smoothing)
+            smoothing = settings.smoothing
+            found = LookAhead(
+                look_ahead_seconds=smoothing.look_ahead_seconds,
+                switch_seconds=smoothing.switch_seconds,
+                unknown_share=smoothing.unknown_share,
+                grace_seconds=smoothing.grace_seconds,
+            )(found)
         for scene in found:
             if tally is not None:
                 name = scene.frame.source
@@ -140,29 +146,6 @@ def check_offline(source: Source) -> None:
     if source.live or source.still:
         what = "is live, so its future cannot be seen" if source.live else "is no video"
         raise SourceError(f"{source.name} {what}. Leave --offline away, or give a recording.")
-
-
-def _look_ahead(found: Iterator[Scene], smoothing: SmoothingSettings) -> Iterator[Scene]:
-    """Every source's postures, decided in hindsight. If `found` fails, what it gave before comes out first."""
-    sources: dict[str, LookAhead] = {}
-    fault: Exception | None = None
-    try:
-        for scene in found:
-            one = sources.get(scene.frame.source)
-            if one is None:
-                one = sources[scene.frame.source] = LookAhead(
-                    look_ahead_seconds=smoothing.look_ahead_seconds,
-                    switch_seconds=smoothing.switch_seconds,
-                    unknown_share=smoothing.unknown_share,
-                    grace_seconds=smoothing.grace_seconds,
-                )
-            yield from one.push(scene)
-    except Exception as error:  # rises again below
-        fault = error
-    for one in sources.values():
-        yield from one.finish()
-    if fault is not None:
-        raise fault
 
 
 def write(

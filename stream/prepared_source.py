@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.closing import Closing
+from pose.closing import Closing
 from stream.frame import Frame
 from stream.settings import SourceSettings
 from stream.source_state import SourceStatus

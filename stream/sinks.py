@@ -13,7 +13,7 @@ from typing import Final, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.closing import Closing
+from pose.closing import Closing
 from stream.errors import SinkError
 from stream.scene import Scene
 

@@ -9,7 +9,7 @@ from typing import Final, Never
 
 from tqdm import tqdm
 
-from stream.closing import Closing
+from pose.closing import Closing
 from stream.scene import Scene
 from stream.source_state import SourceState
 from stream.sources import Source

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from stream.closing import Closing
+from pose.closing import Closing
 from stream.errors import SinkError
 from stream.scene import Scene
 from stream.sinks import Drawing, check_output, write_fault

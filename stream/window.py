@@ -12,7 +12,7 @@ from typing import Final
 
 import cv2
 
-from stream.closing import Closing
+from pose.closing import Closing
 from stream.errors import SinkError
 from stream.scene import Scene
 from stream.sinks import Drawing

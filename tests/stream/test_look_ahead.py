@@ -151,13 +151,14 @@ def test_an_hour_holds_no_more_than_a_minute():
     labels = itertools.cycle(["sitting"] * 20 + ["standing"] * 20)
     for _ in look_ahead(scene(n, 10, [certain(next(labels))]) for n in range(2000)):
         pass
-    (path,) = look_ahead._paths.values()
+    (source,) = look_ahead._sources.values()
+    (path,) = source._paths.values()
     for stretch in path.stretches.values():
         depth = 0
         while stretch is not None:
             stretch, depth = stretch.before, depth + 1
         assert depth <= 3
-    assert not look_ahead._waiting
+    assert not source._waiting
 
 
 def test_time_never_turns_back():

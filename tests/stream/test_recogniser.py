@@ -106,6 +106,30 @@ def test_sources_do_not_mix(index):
     assert [(p.track, p.posture) for p in b.people] == [(1, "bowed")]
 
 
+def test_a_source_may_have_a_database_of_its_own(index):
+    own = PostureIndex("nose25")
+    own.add(index.embedding(poses(*[person(300, 100)] * 12)), ["on duty"] * 12)
+    people = [poses(person(300, 100)) for _ in range(30)]
+    recogniser = Recogniser(Script(*people), index, indexes={"b": own})
+    for n in range(10):
+        scenes = recogniser([frame(n, "a"), frame(n, "b"), frame(n, "c")])
+    assert [scene.people[0].posture for scene in scenes] == ["upright", "on duty", "upright"]
+
+
+def test_a_picture_of_another_size_begins_anew_and_no_number_comes_twice(index):
+    """A camera that comes back with other pictures: where people were in the old ones says nothing."""
+    recogniser = Recogniser(Script(*[poses(person(300, 100))] * 20), index)
+    small = np.zeros((240, 320, 3), np.uint8)
+    told = []
+    for n in range(20):
+        bgr, epoch = (BLANK, 0) if n < 10 else (small, 1)
+        (scene,) = recogniser([Frame(bgr, "cam", n, epoch, None, 1000 + n / 10)])
+        told.append([one.track for one in scene.people])
+    assert told[9] == [1]
+    assert told[10] == [None]
+    assert told[19] == [2]
+
+
 def test_a_person_with_too_few_keypoints_is_unknown_with_the_reason(index):
     hidden = person(300, 100)
     hidden[4:, 2] = 0.1

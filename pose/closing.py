@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Self
 
 __all__ = ["Closing"]
 
 
-class Closing:
+class Closing(ABC):
     """Gives a class with `close` the use in a `with`."""
 
+    @abstractmethod
     def close(self) -> None:
         """Let go of what is held. Twice does no harm."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         return self
