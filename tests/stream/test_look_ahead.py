@@ -1,6 +1,7 @@
 """Postures in hindsight, in made recordings: a change begins where it began, and not a frame is lost."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -144,6 +145,21 @@ def test_who_has_no_number_yet_is_left_as_is():
     first, second = list(LookAhead()(given))[20].people
     assert first is given[20].people[0]
     assert second.posture == "lying"
+
+
+def test_two_recordings_do_not_mix():
+    """Both have a person with number 1 at the same place, in another posture, and the second is a second ahead."""
+
+    def of(source, number, label):
+        one = scene(number, 10, [certain(label)], seconds=number / 10 + (source == "b"))
+        return replace(one, frame=replace(one.frame, source=source))
+
+    given = [of(*which) for n in range(60) for which in (("a", n, "sitting"), ("b", n, "lying"))]
+    taken = list(LookAhead()(given))
+    for source, label in (("a", "sitting"), ("b", "lying")):
+        own = [one for one in taken if one.frame.source == source]
+        assert [one.frame.number for one in own] == list(range(60))
+        assert {one.people[0].posture for one in own} == {label}
 
 
 def test_an_hour_holds_no_more_than_a_minute():
