@@ -72,6 +72,15 @@ def register(subparsers: Any) -> None:
         help="draw pictures named SET_… W times as often; may be given several times",
     )  # fmt: skip
     train.add_argument(
+        "--lying-weight", type=float, default=ours.lying_weight, metavar="W",
+        help="draw pictures in which somebody lies, bends down or is upside down W times as often "
+        f"({ours.lying_weight:g})",
+    )  # fmt: skip
+    train.add_argument(
+        "--quarter-turns", type=float, default=ours.augmentation.quarter_turns, metavar="SHARE",
+        help=f"share of pictures laid on their side ({ours.augmentation.quarter_turns:g})",
+    )  # fmt: skip
+    train.add_argument(
         "--incomplete", metavar="SET", action="append", default=[],
         help="not everybody is labelled in pictures named SET_…; may be given several times",
     )  # fmt: skip
@@ -136,6 +145,7 @@ def _train(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _settings(args: argparse.Namespace) -> TrainingSettings:
+    from pose.training.augmentation import AugmentationSettings
     from pose.training.loss import LossSettings
     from pose.training.settings import TrainingSettings
 
@@ -148,9 +158,11 @@ def _settings(args: argparse.Namespace) -> TrainingSettings:
         evaluations=args.evaluations,
         evaluation_size=args.val_size,
         set_weights=dict(_named(args.set_weight)),
+        lying_weight=args.lying_weight,
         incomplete=frozenset(args.incomplete),
         seed=args.seed,
         loss=LossSettings(assigner=args.assigner),
+        augmentation=AugmentationSettings(quarter_turns=args.quarter_turns),
     )
 
 

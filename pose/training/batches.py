@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
+from pose.keypoints import Keypoint
 from pose.labelled import LabelledPicture
 from pose.training.augmentation import AugmentationSettings, Recipe, make_recipe
 from pose.training.rendering import render
@@ -21,6 +22,8 @@ from pose.training.targets import Targets
 __all__ = ["Batch", "Batches", "picture_weights"]
 
 PREPARED_AHEAD = 4  # batches per worker
+SHOULDERS: Final = [Keypoint.LEFT_SHOULDER, Keypoint.RIGHT_SHOULDER]
+HIPS: Final = [Keypoint.LEFT_HIP, Keypoint.RIGHT_HIP]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,9 +133,30 @@ class Batches(IterableDataset[Batch]):
         return Batch(recipes, canvases)
 
 
-def picture_weights(pictures: Sequence[LabelledPicture], by_prefix: Mapping[str, float]) -> NDArray[np.float64]:
-    """How often each picture is drawn: by the part of its file name before the first `_`, 1 where that is not named."""
-    return np.array([by_prefix.get(picture.path.name.partition("_")[0], 1.0) for picture in pictures])
+def picture_weights(
+    pictures: Sequence[LabelledPicture], by_prefix: Mapping[str, float], lying: float = 1.0
+) -> NDArray[np.float64]:
+    """How often each picture is drawn, relative to the others.
+
+    Args:
+        by_prefix: by the part of the file name before the first `_`; 1 where that is not named.
+        lying: and so many times as often where somebody lies, bends down or is upside down.
+    """
+    return np.array(
+        [
+            by_prefix.get(picture.path.name.partition("_")[0], 1.0) * (lying if _somebody_lies(picture) else 1.0)
+            for picture in pictures
+        ]
+    )
+
+
+def _somebody_lies(picture: LabelledPicture) -> bool:
+    """Whether the way from somebody's shoulders to the hips is nearer to level than to straight down, or goes up."""
+    seen = picture.keypoints[..., 2] > 0  # [N, 17]
+    both = seen[:, SHOULDERS].any(1) & seen[:, HIPS].any(1)
+    points = np.where(seen[..., None], picture.keypoints[..., :2], np.nan)[both]
+    way = np.nanmean(points[:, HIPS], 1) - np.nanmean(points[:, SHOULDERS], 1)  # [M, 2] pixels
+    return bool((way[:, 1] < np.abs(way[:, 0])).any())
 
 
 def _as_it_is(batch: Any) -> Any:

@@ -32,6 +32,8 @@ class TrainingSettings:
         evaluations: how many times over the training to evaluate.
         evaluation_size: longest side in pixels at an evaluation.
         set_weights: how often pictures are drawn, by the part of the file name before the first `_`; others 1.
+        lying_weight: and how often, besides, those in which somebody lies, bends down or is upside down: such people
+            are rare in pictures of everyday life, and a network that sees few of them learns to score them low.
         incomplete: such parts of file names of pictures in which not everybody is labelled.
         seed: of all that is random.
         loss, augmentation: see there.
@@ -54,6 +56,7 @@ class TrainingSettings:
     evaluations: int = 8
     evaluation_size: int = 640
     set_weights: Mapping[str, float] = field(default_factory=dict)
+    lying_weight: float = 1.0
     incomplete: frozenset[str] = frozenset()
     seed: int = 0
     loss: LossSettings = field(default_factory=LossSettings)
@@ -70,6 +73,8 @@ class TrainingSettings:
         for name in ("epochs", "batch", "learning_rate", "evaluation_size"):
             if not getattr(self, name) > 0:
                 raise TrainingError(f"{name} is {getattr(self, name)}. Give a number above 0.")
+        if not self.lying_weight >= 0:
+            raise TrainingError(f"lying_weight is {self.lying_weight}. Give 0 or more.")
         if self.minutes is not None and not self.minutes > 0:
             raise TrainingError(f"minutes is {self.minutes}. Give a number above 0.")
         if not 0 <= self.jitter < 0.5:

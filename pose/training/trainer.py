@@ -174,7 +174,7 @@ class Trainer:
             side=settings.sizes[0][1],
             stride=self._model.architecture.strides[-1],
             settings=settings.augmentation,
-            weights=picture_weights(self._pictures, settings.set_weights),
+            weights=picture_weights(self._pictures, settings.set_weights, settings.lying_weight),
             incomplete=incomplete,
             jitter=settings.jitter,
             paint=resident is None,

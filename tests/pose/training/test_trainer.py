@@ -13,7 +13,7 @@ import torch
 from pose.architecture import Architecture
 from pose.checkpoint import load_network
 from pose.errors import TrainingError
-from pose.labelled import LabelledSet
+from pose.labelled import LabelledPicture, LabelledSet
 from pose.training.augmentation import AugmentationSettings
 from pose.training.batches import Batches, picture_weights
 from pose.training.fresh import fresh_network
@@ -154,6 +154,31 @@ def test_sets_are_drawn_as_often_as_asked(tmp_path):
     batches = Batches(both, batch=400, side=32, stride=32, settings=plain, weights=weights, paint=False)
     drawn = [recipe.tiles[0].picture < 4 for recipe in next(iter(batches)).recipes]
     assert np.mean(drawn) == pytest.approx(0.9, abs=0.06)
+
+
+def test_pictures_in_which_somebody_lies_are_drawn_as_often_as_asked(made_people):
+    picture = made_people.pictures[0]
+    standing = np.zeros((17, 3), np.float32)
+    standing[:, :2], standing[:, 2] = (40, 20), 2  # everything at the shoulders, …
+    standing[11:, 1] = 60  # … the hips and what hangs on them below
+    lying, bent, upside_down, headless = standing.copy(), standing.copy(), standing.copy(), standing.copy()
+    lying[11:, :2] = 90, 25
+    bent[11:, :2] = 90, 60
+    upside_down[11:, 1] = 5
+    headless[5:7, 2] = 0  # without shoulders nothing is known of the torso
+    one_shoulder = lying.copy()
+    one_shoulder[5] = 0, 0, 0
+
+    def weight(*people: np.ndarray) -> float:
+        count = len(people)
+        boxes, crowd = np.tile(np.float32([10, 10, 90, 90]), (count, 1)), np.zeros(count, bool)
+        shown = LabelledPicture(
+            picture.path, (100, 100), boxes, np.array(people).reshape(-1, 17, 3), boxes[:, 0], crowd, 0
+        )
+        return float(picture_weights([shown], {}, lying=3.0)[0])
+
+    assert [weight(one) for one in (standing, lying, bent, upside_down, headless)] == [1, 3, 3, 3, 1]
+    assert (weight(), weight(standing, one_shoulder), weight(standing, standing)) == (1, 3, 1)
 
 
 def test_resident_pictures_train_too(tmp_path, made_people):
