@@ -39,7 +39,7 @@ EPSILON: Final = 1e-6
 # at either end of the torso.
 _POINTS: Final = 13
 _LEFT, _RIGHT = list(range(1, _POINTS, 2)), list(range(2, _POINTS, 2))
-_PAIRS: Final = np.array([(1, 2), (7, 8)])
+_LEFT_OF_PAIRS, _RIGHT_OF_PAIRS = slice(1, 8, 6), slice(2, 9, 6)  # shoulder and hip
 _SHOULDERS, _HIPS = _POINTS, _POINTS + 1
 
 # From where to where: the places, the directions, and what else has a length that is known.
@@ -132,18 +132,22 @@ def gravity59(keypoints: NDArray[np.floating]) -> NDArray[np.float32]:
     people = len(keypoints)
     score = keypoints[..., 2]
     visible = np.minimum(np.maximum((score - HIDDEN_SCORE) / (SEEN_SCORE - HIDDEN_SCORE), 0.0), 1.0)  # [N, 17]
-    visible = np.where(np.isfinite(keypoints).all(-1), visible, 0.0)
+    finite = np.isfinite(keypoints)
+    if not finite.all():
+        visible = np.where(finite.all(-1), visible, 0.0)
     xy = np.where(visible[..., None] > 0, keypoints[..., :2], 0.0)
     of_head = slice(K.LEFT_SHOULDER)
-    weight = np.where(visible[:, of_head] > 0, score[:, of_head], 0.0)[..., None] ** 2  # [N, 5, 1]
+    weight = np.where(visible[:, of_head] > 0, score[:, of_head], 0.0)[..., None]  # [N, 5, 1]
+    weight *= weight
 
     points: NDArray[np.float64] = np.empty((people, _POINTS + 2, 2))
     points[:, 0] = (xy[:, of_head] * weight).sum(1) / np.maximum(weight.sum(1), EPSILON)
     points[:, 1:_POINTS] = xy[:, K.LEFT_SHOULDER :]
     certain = _certain(visible[:, of_head].max(1), visible[:, K.LEFT_SHOULDER :])  # [N, 15]
     # Where one of a pair is hidden, the other stands for both: seen from the side they are one place.
-    weight = certain[:, _PAIRS, None]  # [N, 2, 2, 1]
-    points[:, _POINTS:] = (points[:, _PAIRS] * weight).sum(2) / np.maximum(weight.sum(2), EPSILON)
+    left, right = certain[:, _LEFT_OF_PAIRS, None], certain[:, _RIGHT_OF_PAIRS, None]  # [N, 2, 1]
+    both = points[:, _LEFT_OF_PAIRS] * left + points[:, _RIGHT_OF_PAIRS] * right
+    points[:, _POINTS:] = both / np.maximum(left + right, EPSILON)
 
     lines = points.take(_TO, axis=1) - points.take(_FROM, axis=1)  # [N, 26, 2]
     lines_seen = np.minimum(certain.take(_TO, axis=1), certain.take(_FROM, axis=1))  # [N, 26]
@@ -176,7 +180,7 @@ def _certain(head: NDArray[Any], body: NDArray[Any]) -> NDArray[Any]:
     half."""
     certain = np.empty((len(body), _POINTS + 2), body.dtype)
     certain[:, 0], certain[:, 1:_POINTS] = head, body
-    certain[:, _POINTS:] = certain[:, _PAIRS].max(2)
+    certain[:, _POINTS:] = np.maximum(certain[:, _LEFT_OF_PAIRS], certain[:, _RIGHT_OF_PAIRS])
     return certain
 
 

@@ -43,6 +43,10 @@ class Continuity:
         """Everybody remembered after the latest `update`."""
         return frozenset(place.person for place in self._places.values())
 
+    def __len__(self) -> int:
+        """How many are remembered."""
+        return len(self._places)
+
     def update(self, keys: Sequence[int], boxes: NDArray[np.float32], seconds: float) -> list[int]:
         """The person behind every key, in the same order.
 
@@ -55,9 +59,10 @@ class Continuity:
             key: place for key, place in self._places.items() if seconds - place.seconds <= self.grace_seconds
         }
         new = [row for row, key in enumerate(keys) if key not in self._places]
-        vanished = list(self._places.keys() - set(keys)) if new else []
-        for row, key in _best_pairs(new, vanished, boxes, self._places):
-            self._places[keys[row]] = self._places.pop(key)
+        if new:
+            vanished = list(self._places.keys() - set(keys))
+            for row, key in _best_pairs(new, vanished, boxes, self._places):
+                self._places[keys[row]] = self._places.pop(key)
         persons = []
         for row, key in enumerate(keys):
             place = self._places.get(key)

@@ -34,9 +34,15 @@ def evidence_of(verdict: Verdict, unknown_share: float) -> dict[str | None, floa
     """
     if verdict.reason not in VOTED or not verdict.probabilities:
         return {None: 0.0}
-    votes: dict[str | None, float] = dict(verdict.probabilities)
-    votes[None] = max(unknown_share, votes.pop(OTHER_LABEL, 0.0))
-    return {label: scaled(part) for label, part in votes.items()}
+    unknown = unknown_share
+    evidence: dict[str | None, float] = {}
+    for label, part in verdict.probabilities:
+        if label == OTHER_LABEL:
+            unknown = max(unknown, part)
+        elif part > LEAST_PROBABILITY:
+            evidence[label] = scaled(part)
+    evidence[None] = scaled(unknown)
+    return evidence
 
 
 def scaled(probability: float) -> float:

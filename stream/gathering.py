@@ -74,9 +74,11 @@ class Gathering(Closing):
         self.stale_seconds = stale_seconds
         self.window_share = window_share
         self._join_timeout_seconds = join_timeout_seconds
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._handoffs = [
-            Handoff(source, capacity=READ_AHEAD * batch_size, stage=stage, changed=self._changed) for source in sources
+            Handoff(source, capacity=READ_AHEAD * batch_size, stage=stage, lock=self._lock, changed=self._changed)
+            for source in sources
         ]  # those served longest ago first
         self._by_name = {handoff.source.name: handoff for handoff in self._handoffs}
         self._stale = dict.fromkeys(self.sources, 0)
@@ -92,7 +94,7 @@ class Gathering(Closing):
 
     def fit(self, estimator: PoseEstimator) -> None:
         """Make batches of the size that suits the network. Called when it is loaded, after reading began."""
-        with self._changed:
+        with self._lock:
             # A larger batch costs a CPU nearly as much more time as it is larger, and all its frames wait for the last.
             gpu = estimator.device.type == "cuda"
             self.batch_size = estimator.batch_size if gpu or not self.live else 1
@@ -108,7 +110,7 @@ class Gathering(Closing):
     @property
     def ended(self) -> bool:
         """No frame is left and none will come."""
-        with self._changed:
+        with self._lock:
             return all(handoff.ended for handoff in self._handoffs) and (self._raised or not self._failures)
 
     def drops(self, name: str) -> dict[str, int]:
@@ -119,7 +121,7 @@ class Gathering(Closing):
 
     def wake(self) -> None:
         """Let `take` ask `unless` again. From any thread."""
-        with self._changed:
+        with self._lock:
             self._changed.notify_all()
 
     def take(self, *, timeout_seconds: float | None = None, unless: Callable[[], bool] | None = None) -> list[Frame]:
@@ -137,7 +139,7 @@ class Gathering(Closing):
             SourceError: sources failed, and all others have ended.
         """
         deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-        with self._changed:
+        with self._lock:
             self._note_work()
             while True:
                 self._collect_failures()

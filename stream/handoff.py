@@ -42,7 +42,8 @@ class Handoff(Closing):
             left behind, as a daemon, and a warning says so.
         stage: called with "read", gives a context in which each frame is read; for profiling. Of a live source it
             includes the wait for the picture.
-        changed: notified whenever something changes here; shared by hand-offs that are waited for together.
+        lock, changed: a lock, and a condition on it that is notified when there is more to take; shared by hand-offs
+            that are waited for together.
 
     Attributes:
         source: the source.
@@ -56,6 +57,7 @@ class Handoff(Closing):
         capacity: int = 8,
         join_timeout_seconds: float = JOIN_SECONDS,
         stage: Callable[[str], AbstractContextManager[object]] = nullcontext,
+        lock: threading.RLock | None = None,
         changed: threading.Condition | None = None,
     ) -> None:
         if capacity < 1:
@@ -65,7 +67,9 @@ class Handoff(Closing):
         self._capacity = 1 if source.live else capacity
         self._join_timeout_seconds = join_timeout_seconds
         self._stage = stage
-        self._changed = changed or threading.Condition()
+        self._lock = lock or threading.RLock()
+        self._changed = changed or threading.Condition(self._lock)
+        self._room = threading.Condition(self._lock)  # apart, so that a frame taken here does not wake all readers
         self._ready: deque[Frame] = deque()
         self._finished = False
         self._stopping = False
@@ -89,20 +93,20 @@ class Handoff(Closing):
         except BaseException as error:  # rises again in take()
             self._error = error
         finally:
-            with self._changed:
+            with self._lock:
                 self._finished = True
                 self._changed.notify_all()
 
     def _offer(self, frame: Frame) -> bool:
         """Hand one frame over; False once nobody wants more."""
-        with self._changed:
+        with self._lock:
             if self.source.live:
                 self._note_arrival(frame.captured_seconds)
                 if self._ready:
                     self._ready.clear()
                     self.dropped += 1
             else:
-                self._changed.wait_for(lambda: len(self._ready) < self._capacity or self._stopping)
+                self._room.wait_for(lambda: len(self._ready) < self._capacity or self._stopping)
             if self._stopping:
                 return False
             self._ready.append(frame)
@@ -113,8 +117,9 @@ class Handoff(Closing):
         """Let another number of a recording's frames wait."""
         if self.source.live:
             return
-        with self._changed:
+        with self._lock:
             self._capacity = capacity
+            self._room.notify_all()
             self._changed.notify_all()
 
     def _note_arrival(self, seconds: float) -> None:
@@ -137,7 +142,7 @@ class Handoff(Closing):
     @property
     def oldest_seconds(self) -> float:
         """`time.monotonic()` at which the frame that is next was captured; infinite if none waits."""
-        with self._changed:
+        with self._lock:
             return self._ready[0].captured_seconds if self._ready else float("inf")
 
     @property
@@ -154,7 +159,7 @@ class Handoff(Closing):
     @property
     def ended(self) -> bool:
         """No frame is left and none will come. An error of the source that was not raised yet keeps this False."""
-        with self._changed:
+        with self._lock:
             return self._stopping or (self._finished and not self._ready and self._error is None)
 
     def take(self, max_frames: int = 1, *, timeout_seconds: float | None = None) -> list[Frame]:
@@ -171,7 +176,7 @@ class Handoff(Closing):
             SourceError: the source failed. Frames from before the failure were given by earlier calls.
         """
         wanted = min(max_frames, self._capacity)
-        with self._changed:
+        with self._lock:
             self._changed.wait_for(
                 lambda: len(self._ready) >= wanted or self._finished or self._stopping, timeout_seconds
             )
@@ -179,7 +184,7 @@ class Handoff(Closing):
                 return []
             batch = [self._ready.popleft() for _ in range(min(wanted, len(self._ready)))]
             if batch:
-                self._changed.notify_all()
+                self._room.notify_all()
                 return batch
             if self._error is not None:
                 error, self._error = self._error, None
@@ -197,9 +202,10 @@ class Handoff(Closing):
 
     def stop(self) -> None:
         """Ask the source and its thread to end, without waiting for them."""
-        with self._changed:
+        with self._lock:
             self._stopping = True
             self._ready.clear()
+            self._room.notify_all()
             self._changed.notify_all()
         self.source.close()
 

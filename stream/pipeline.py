@@ -115,9 +115,11 @@ def scenes(
         for scene in found:
             if tally is not None:
                 name = scene.frame.source
-                before = dropped_before[name]
-                tally.of(name).drops = {cause: count - before[cause] for cause, count in frames.drops(name).items()}
-                tally.of(name).count(scene, live=sources[name].live)
+                counted, live = tally.of(name), sources[name].live
+                if live:
+                    before = dropped_before[name]
+                    counted.drops = {cause: count - before[cause] for cause, count in frames.drops(name).items()}
+                counted.count(scene, live=live)
             yield scene
 
 

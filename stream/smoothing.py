@@ -87,7 +87,9 @@ class LabelSmoother:
             seconds: its time on a clock that never goes back.
         """
         persons = self._continuity.update(keys, boxes, seconds)
-        self._people = {person: self._people[person] for person in self._continuity.persons & self._people.keys()}
+        if len(self._people) > len(self._continuity):
+            remembered = self._continuity.persons
+            self._people = {person: memory for person, memory in self._people.items() if person in remembered}
         return [
             self._steady(self._people.setdefault(person, _Memory(seconds)), verdict, seconds)
             for person, verdict in zip(persons, verdicts, strict=True)
@@ -98,12 +100,13 @@ class LabelSmoother:
         memory.seconds = seconds
         frame = evidence_of(verdict, self.unknown_share)
         shown = frame.get(memory.shown, LEAST)
-        ahead = {
-            label: memory.evidence.get(label, 0.0) + step * (frame.get(label, LEAST) - shown)
-            for label in {**memory.evidence, **frame}
-        }
-        memory.evidence = {label: lead for label, lead in ahead.items() if lead > 0 and label != memory.shown}
-        best = max(memory.evidence, key=memory.evidence.__getitem__, default=memory.shown)
+        ahead: dict[str | None, float] = {}
+        for label in memory.evidence | frame:
+            lead = memory.evidence.get(label, 0.0) + step * (frame.get(label, LEAST) - shown)
+            if lead > 0 and label != memory.shown:
+                ahead[label] = lead
+        memory.evidence = ahead
+        best = max(ahead, key=ahead.__getitem__, default=memory.shown)
         needed = self._naming_seconds if memory.shown is None else self.switch_seconds
         switched = best != memory.shown and memory.evidence[best] >= needed - 1e-9
         if switched:
