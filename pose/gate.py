@@ -48,7 +48,7 @@ def unfit(
     seen = poses.keypoints[..., 2] >= keypoint_threshold  # [N, 17]
     few = seen.sum(axis=1) < min_keypoints
     sides = poses.boxes[:, 2:] - poses.boxes[:, :2]
-    longer = np.maximum(sides[:, 0], sides[:, 1]).clip(min=0.0)
+    longer = np.maximum(np.maximum(sides[:, 0], sides[:, 1]), 0.0)
     collapsed = _extent(poses.keypoints[:, _BODY, :2], seen[:, _BODY]) < COLLAPSED_SHARE * longer
     return [
         Unfit.TOO_FEW_KEYPOINTS if is_few
@@ -66,4 +66,5 @@ def _extent(xy: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.floa
     points = seen[..., None]
     sides = np.where(points, xy, -np.inf).max(axis=1) - np.where(points, xy, np.inf).min(axis=1)  # [N, 2]
     extent: NDArray[np.float32] = np.maximum(sides[:, 0], sides[:, 1])
-    return np.where(seen.sum(axis=1) < 2, np.float32(np.inf), extent)
+    extent[seen.sum(axis=1) < 2] = np.inf
+    return extent

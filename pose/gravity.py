@@ -154,10 +154,15 @@ def gravity59(keypoints: NDArray[np.floating]) -> NDArray[np.float32]:
     lengths = np.sqrt((lines[:, _MEASURED] ** 2).sum(-1)) / _LENGTHS
     size = _weighted_percentile(lengths, lines_seen[:, _MEASURED])
     size[certain[:, _SHOULDERS] == 0] = np.nan
-    numbers = (lines[:, :_NUMBERS] / size[:, None, None] - _MEAN) / _SPREAD * lines_seen[:, :_NUMBERS, None]
-    rows = np.concatenate((numbers.reshape(people, 2 * _NUMBERS), SEEN_WEIGHT * certain[:, :_POINTS]), axis=1)
+    numbers = lines[:, :_NUMBERS] / size[:, None, None]
+    numbers -= _MEAN
+    numbers /= _SPREAD
+    numbers *= lines_seen[:, :_NUMBERS, None]
+    rows: NDArray[np.float32] = np.empty((people, DIMENSION), np.float32)
+    rows[:, : 2 * _NUMBERS] = numbers.reshape(people, 2 * _NUMBERS)
+    rows[:, 2 * _NUMBERS :] = SEEN_WEIGHT * certain[:, :_POINTS]
     rows[np.isnan(size)] = np.nan
-    return rows.astype(np.float32)
+    return rows
 
 
 def mirrored(rows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -188,7 +193,10 @@ def _weighted_percentile(values: NDArray[np.float64], weights: NDArray[np.float6
     """The `SIZE_SHARE` percentile of every row, `[N]`; NaN where nothing has weight or all lengths are zero."""
     row = np.arange(len(values))
     order = values.argsort(axis=1)
-    reached = weights[row[:, None], order].cumsum(axis=1)
-    place = (reached >= SIZE_SHARE * reached[:, -1:]).argmax(axis=1)
-    found = values[row, order[row, place]]
-    return np.where((reached[:, -1] > 0) & (found > EPSILON), found, np.nan)
+    order += values.shape[1] * row[:, None]  # places in the flattened array, as `take` is quick
+    reached = weights.take(order).cumsum(axis=1)
+    total = reached[:, -1]
+    place = (reached >= SIZE_SHARE * total[:, None]).argmax(axis=1)
+    found = values.take(order[row, place])
+    found[(total <= 0) | (found <= EPSILON)] = np.nan
+    return found
