@@ -39,7 +39,7 @@ def evidence_of(verdict: Verdict, unknown_share: float) -> dict[str | None, floa
     for label, part in verdict.probabilities:
         if label == OTHER_LABEL:
             unknown = max(unknown, part)
-        elif part > LEAST_PROBABILITY:
+        else:
             evidence[label] = scaled(part)
     evidence[None] = scaled(unknown)
     return evidence
