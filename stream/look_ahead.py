@@ -22,8 +22,8 @@ from stream.smoothing import MAX_STEP, averaged_share
 __all__ = ["LookAhead"]
 
 MAX_BYTES: Final = 2**30
-"""Of pictures that wait. Where two seconds hold more than this (4K at 60 frames per second would take 3 GB), less is
-looked ahead."""
+"""Of pictures that wait, those of all sources together. Where two seconds hold more than this (4K at 60 frames per
+second would take 3 GB), less is looked ahead."""
 
 
 @dataclass(slots=True)
@@ -127,6 +127,8 @@ class LookAhead:
                 if name not in self._sources:
                     self._sources[name] = _Hindsight(*self._settings)
                 yield from self._sources[name].push(scene)
+                while sum(source.waiting_bytes for source in self._sources.values()) > MAX_BYTES:
+                    yield max(self._sources.values(), key=lambda source: source.waiting_bytes).first()
         except Exception as error:  # rises again below
             fault = error
         for source in self._sources.values():
@@ -136,7 +138,11 @@ class LookAhead:
 
 
 class _Hindsight:
-    """The same for one source."""
+    """The same for one source.
+
+    Attributes:
+        waiting_bytes: of the pictures that wait.
+    """
 
     def __init__(
         self, look_ahead_seconds: float, switch_seconds: float, unknown_share: float, grace_seconds: float
@@ -147,7 +153,7 @@ class _Hindsight:
         self._continuity = Continuity(grace_seconds=grace_seconds)
         self._paths: dict[int, _Path] = {}
         self._waiting: deque[_Waiting] = deque()
-        self._bytes = 0
+        self.waiting_bytes = 0
         self._seconds = float("-inf")
 
     def push(self, scene: Scene) -> Iterator[Scene]:
@@ -174,20 +180,24 @@ class _Hindsight:
             path.extend(frame, self._seconds, self._step(path.seconds), self.switch_seconds)
             by_row[person.row] = path
         self._waiting.append(_Waiting(scene, self._seconds, tuple(by_row.get(person.row) for person in scene.people)))
-        self._bytes += scene.frame.bgr.nbytes
+        self.waiting_bytes += scene.frame.bgr.nbytes
 
     def _step(self, before_seconds: float) -> float:
         return min(self._seconds - before_seconds, MAX_STEP * self.switch_seconds)
 
     def _decided(self, until_seconds: float) -> Iterator[Scene]:
-        while self._waiting and (self._waiting[0].seconds <= until_seconds or self._bytes > MAX_BYTES):
-            waiting = self._waiting.popleft()
-            self._bytes -= waiting.scene.frame.bgr.nbytes
-            people = [
-                person if path is None else self._in_hindsight(person, path, waiting.seconds)
-                for person, path in zip(waiting.scene.people, waiting.paths, strict=True)
-            ]
-            yield replace(waiting.scene, people=tuple(people))
+        while self._waiting and self._waiting[0].seconds <= until_seconds:
+            yield self.first()
+
+    def first(self) -> Scene:
+        """The scene that waits longest, decided by what is known now."""
+        waiting = self._waiting.popleft()
+        self.waiting_bytes -= waiting.scene.frame.bgr.nbytes
+        people = [
+            person if path is None else self._in_hindsight(person, path, waiting.seconds)
+            for person, path in zip(waiting.scene.people, waiting.paths, strict=True)
+        ]
+        return replace(waiting.scene, people=tuple(people))
 
     def _in_hindsight(self, person: Person, path: _Path, seconds: float) -> Person:
         posture = path.at(seconds)

@@ -115,6 +115,30 @@ def test_pictures_that_wait_have_a_bound(monkeypatch):
     assert len(list(taken)) == 28
 
 
+def test_pictures_of_all_recordings_together_have_that_bound(monkeypatch):
+    monkeypatch.setattr("stream.look_ahead.MAX_BYTES", 6 * BLANK.nbytes)
+    one = (scene(n, 10, [certain("sitting")]) for n in range(30))
+    other = (
+        replace(found, frame=replace(found.frame, source="other")) for found in (scene(n, 10, []) for n in range(30))
+    )
+    waiting = most = 0
+
+    def counted():
+        nonlocal waiting, most
+        for pair in zip(one, other, strict=True):
+            for found in pair:
+                waiting += 1
+                most = max(most, waiting)
+                yield found
+
+    numbers = {"other": []}
+    for found in LookAhead()(counted()):
+        waiting -= 1
+        numbers.setdefault(found.frame.source, []).append(found.frame.number)
+    assert most == 7  # the last of them comes in before another goes out
+    assert list(numbers.values()) == [list(range(30))] * 2
+
+
 def test_what_was_understood_before_a_fault_comes_out_before_it():
     def breaking():
         yield from (scene(n, 10, [certain("sitting")]) for n in range(7))
