@@ -87,11 +87,9 @@ class Variants:
 
         estimator, tensors = self.estimator, []
         with torch.inference_mode():
-            for start in range(0, self.frames, estimator.batch_size):
+            for start, size in itertools.product(range(0, self.frames, estimator.batch_size), estimator.image_sizes):
                 batch = self.pictures[start : start + estimator.batch_size]
-                boxes = [
-                    Letterbox.fit(*picture.shape[:2], estimator.image_size, estimator._stride) for picture in batch
-                ]
+                boxes = [Letterbox.fit(*picture.shape[:2], size, estimator._stride) for picture in batch]
                 tensors.append(estimator._prepare(boxes[0].shape, batch, boxes))
         return tensors
 

@@ -50,7 +50,7 @@ def main() -> None:
     with open_from_settings(args.clip, settings) as source:
         info = source.info
     estimator.warm_up(info.height, info.width)
-    height, width = Letterbox.fit(info.height, info.width, estimator.image_size, estimator._stride).shape
+    height, width = Letterbox.fit(info.height, info.width, estimator.image_sizes[0], estimator._stride).shape
     x = torch.zeros(1, 3, height, width, dtype=estimator.dtype).contiguous(memory_format=torch.channels_last)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         estimator._model(x)

@@ -56,7 +56,7 @@ def main() -> int:
         begun = time.monotonic()
         similarity = compare(estimator, paths, labelled)
         found = ~np.isnan(similarity)
-        figures[str(estimator.image_size)] = figure = {
+        figures[estimator.sizes] = figure = {
             "mean_oks": round(float(np.nan_to_num(similarity).mean()), 4),
             "mean_oks_of_found": round(float(similarity[found].mean()), 4) if found.any() else None,
             "share_above_0.5": round(float((np.nan_to_num(similarity) > 0.5).mean()), 4),
@@ -64,7 +64,7 @@ def main() -> int:
             "precision": estimator.precision,
             "seconds": round(time.monotonic() - begun, 1),
         }
-        print(f"{estimator.image_size:>5} px", *(f"{name} {value}" for name, value in figure.items()), sep="  ")
+        print(f"{estimator.sizes:>7} px", *(f"{name} {value}" for name, value in figure.items()), sep="  ")
     result = {
         "pictures": len(rows),
         "not_clear": int(chosen.sum() - (chosen & clear).sum()),

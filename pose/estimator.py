@@ -30,8 +30,8 @@ log = logging.getLogger(__name__)
 Stage = Callable[[str], AbstractContextManager[object]]
 
 MAX_CONCURRENCY = 8  # every batch in the network holds its pictures
-LARGE_SIZE = 640
-SMALL_SIZE = 416
+LARGE_SIZES = (640,)
+SMALL_SIZES = (416, 192)
 
 
 def _no_stage(_: str) -> AbstractContextManager[object]:
@@ -46,14 +46,18 @@ class PoseEstimator:
 
     A call changes nothing, so several threads may call at once.
 
+    A picture may be looked at in several sizes. A small network sees people best who are about as large in its input as
+    those it was trained on: in the large size those who are small in the picture, in the small size those who fill it.
+    What all looks find goes through one suppression, in which the better score stays.
+
     Args:
         weights: a weights file; None finds the file of `network` (see `pose.weights`).
         network: `yolov7-w6-pose`, `yolov7-tiny-pose`, or `auto`: w6 when its weights are there and a GPU is, tiny
             otherwise.
         device: `auto`, `cpu` or `cuda:N`.
         precision: `auto`, `fp32`, `bf16` or `fp16`.
-        image_size: longest side of the network's input in pixels; None takes 640 for w6 on a GPU, else 416. Rounded up
-            to a multiple of the network's largest stride.
+        image_size: longest side of the network's input in pixels, or several such sizes. None takes 640 for w6 on a GPU,
+            else 416 and 192. Rounded up to multiples of the network's largest stride.
         person_threshold: people below this score are left out, 0–1.
         iou_threshold: of two boxes that overlap more than this, the better one stays, 0–1.
         batch_size: pictures the network sees at once; None takes 8 on a GPU and 4 on a CPU.
@@ -65,7 +69,8 @@ class PoseEstimator:
         weights: path of its weights file.
         weights_digest: SHA-256 of that file, in hexadecimal.
         device, dtype: where and in what the network computes.
-        image_size, batch_size: as above, resolved.
+        image_sizes: as above, resolved, the largest first.
+        batch_size: as above, resolved.
 
     Raises:
         WeightsMissing, WeightsError: the weights are not there, or not those of the network.
@@ -80,15 +85,17 @@ class PoseEstimator:
         network: str = "auto",
         device: str = "auto",
         precision: str = "auto",
-        image_size: int | None = None,
+        image_size: int | Sequence[int] | None = None,
         person_threshold: float = 0.1,
         iou_threshold: float = 0.65,
         batch_size: int | None = None,
         stage: Stage = _no_stage,
     ):
-        for name, count in (("image_size", image_size), ("batch_size", batch_size)):
-            if count is not None and count < 1:
-                raise ValueError(f"{name} is {count}, not at least 1")
+        sizes = (image_size,) if isinstance(image_size, int) else image_size
+        if sizes is not None and (len(sizes) == 0 or min(sizes) < 1):
+            raise ValueError(f"image_size is {image_size}, not at least 1")
+        if batch_size is not None and batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}, not at least 1")
         for name, share in (("person_threshold", person_threshold), ("iou_threshold", iou_threshold)):
             if not 0 <= share <= 1:
                 raise ValueError(f"{name} is {share}, not in 0–1")
@@ -103,10 +110,9 @@ class PoseEstimator:
         self.person_threshold = person_threshold
         self.iou_threshold = iou_threshold
         self._stride = model.architecture.strides[-1]
-        # The small network was trained at 192–320 px: at 640 its keypoints fall apart, GPU or not.
         large = self.device.type == "cuda" and self.network == "yolov7-w6-pose"
-        size = image_size or (LARGE_SIZE if large else SMALL_SIZE)
-        self.image_size = -(-size // self._stride) * self._stride
+        wanted = sizes or (LARGE_SIZES if large else SMALL_SIZES)
+        self.image_sizes = tuple(sorted({-(-size // self._stride) * self._stride for size in wanted}, reverse=True))
         self.batch_size = batch_size or (8 if self.device.type == "cuda" else 4)
         self.stage = stage
         self._anchors = model.head.anchors.to(self.device)
@@ -114,13 +120,19 @@ class PoseEstimator:
         fold_input(fuse(model))
         self._model = model.to(self.device, self.dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
         log.info(
-            "%s from %s on %s in %s at %d px", self.network, self.weights, self.device, self.precision, self.image_size
-        )
+            "%s from %s on %s in %s at %s px",
+            self.network, self.weights, self.device, self.precision, self.sizes,
+        )  # fmt: skip
 
     @property
     def concurrency(self) -> int:
         """How many calls at once use the device best (see `pose.pool`): one on a GPU, one per thread on a CPU."""
         return 1 if self.device.type == "cuda" else min(torch.get_num_threads(), MAX_CONCURRENCY)
+
+    @property
+    def sizes(self) -> str:
+        """The sizes as people read them: `416+192`."""
+        return "+".join(map(str, self.image_sizes))
 
     @property
     def precision(self) -> str:
@@ -154,23 +166,31 @@ class PoseEstimator:
             ValueError: an array is not a uint8 picture of three channels.
             PoseError: the GPU's memory does not suffice.
         """
-        boxes: list[Letterbox] = []
-        groups: dict[tuple[int, int], list[int]] = {}
         for number, picture in enumerate(pictures):
             if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or picture.size == 0:
                 raise ValueError(f"picture {number} is {picture.dtype} {list(picture.shape)}, not uint8 [H, W, 3]")
-            boxes.append(Letterbox.fit(picture.shape[0], picture.shape[1], self.image_size, self._stride))
-            groups.setdefault(boxes[-1].shape, []).append(number)
-        found: list[Poses] = [Poses.empty()] * len(pictures)
+        looks = [self._look(pictures, size) for size in self.image_sizes]
+        with self.stage("nms"):
+            return [self._people(of_one) for of_one in zip(*looks, strict=True)]
+
+    def _look(self, pictures: Sequence[NDArray[np.uint8]], size: int) -> list[tuple[Letterbox, NDArray[np.float32]]]:
+        """What the network says of every picture at one size: decoded rows `[R, 57]` in pixels of its input."""
+        boxes = [Letterbox.fit(picture.shape[0], picture.shape[1], size, self._stride) for picture in pictures]
+        groups: dict[tuple[int, int], list[int]] = {}
+        for number, box in enumerate(boxes):
+            groups.setdefault(box.shape, []).append(number)
+        rows: dict[int, NDArray[np.float32]] = {}
         for shape, members in groups.items():
             for start in range(0, len(members), self.batch_size):
                 batch = members[start : start + self.batch_size]
-                people = self._run(shape, [pictures[n] for n in batch], [boxes[n] for n in batch])
-                for number, poses in zip(batch, people, strict=True):
-                    found[number] = poses
-        return found
+                table = self._run(shape, [pictures[n] for n in batch], [boxes[n] for n in batch])
+                rows |= {number: table[table[:, 0] == place, 1:] for place, number in enumerate(batch)}
+        return [(box, rows[number]) for number, box in enumerate(boxes)]
 
-    def _run(self, shape: tuple[int, int], pictures: list[NDArray[np.uint8]], boxes: list[Letterbox]) -> list[Poses]:
+    def _run(
+        self, shape: tuple[int, int], pictures: list[NDArray[np.uint8]], boxes: list[Letterbox]
+    ) -> NDArray[np.float32]:
+        """Everything above the threshold: the place of its picture in the batch, then a decoded row, `[R, 1 + 57]`."""
         try:
             with torch.inference_mode():
                 with self.stage("pre-process"):
@@ -178,14 +198,13 @@ class PoseEstimator:
                 with self.stage("network"):
                     picture, rows = decode_above(self._model(x), self._anchors, self._strides, self.person_threshold)
                     # One copy to the CPU ends the wait for the device.
-                    table = torch.cat([picture[:, None].float(), rows], 1).cpu().numpy()
+                    table: NDArray[np.float32] = torch.cat([picture[:, None].float(), rows], 1).cpu().numpy()
+                    return table
         except torch.OutOfMemoryError as error:
             raise PoseError(
                 f"{self.device} has too little free memory for {len(pictures)} pictures of {shape[1]}×{shape[0]}. "
                 "Lower pose.batch_size or pose.image_size."
             ) from error
-        with self.stage("nms"):
-            return [self._people(table[table[:, 0] == number, 1:], box) for number, box in enumerate(boxes)]
 
     def _prepare(self, shape: tuple[int, int], pictures: list[NDArray[np.uint8]], boxes: list[Letterbox]) -> Tensor:
         """The network's input: BGR 0–255 `[B, 3, H, W]`, channels last in memory."""
@@ -203,8 +222,10 @@ class PoseEstimator:
         np.copyto(host.numpy(), picture)  # frames are read-only, which PyTorch takes only with a warning
         return host.to(self.device, non_blocking=True)
 
-    def _people(self, rows: NDArray[np.float32], box: Letterbox) -> Poses:
-        """From decoded rows `[R, 57]` in pixels of the input to people in pixels of the picture."""
+    def _people(self, looks: Sequence[tuple[Letterbox, NDArray[np.float32]]]) -> Poses:
+        """From all looks at a picture to the people in it, in its own pixels."""
+        box = looks[0][0]
+        rows = np.concatenate([rows if look is box else _seen_as(box, look, rows) for look, rows in looks])
         if not len(rows):
             return Poses.empty()
         centre, half, scores = rows[:, :2], rows[:, 2:4] / 2, rows[:, 4] * rows[:, 5]
@@ -214,3 +235,13 @@ class PoseEstimator:
         points = rows[keep, COLUMNS - 3 * KEYPOINT_COUNT :].reshape(-1, KEYPOINT_COUNT, 3)
         points[..., :2] = box.to_source(points[..., :2])
         return Poses(points, corners, scores[keep])
+
+
+def _seen_as(box: Letterbox, look: Letterbox, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Decoded rows in pixels of another look at the same picture, in those of `box`."""
+    moved = rows.copy()
+    points = moved[:, COLUMNS - 3 * KEYPOINT_COUNT :].reshape(-1, KEYPOINT_COUNT, 3)
+    moved[:, :2] = look.to_other(box, rows[:, :2])
+    moved[:, 2:4] *= look.scale_to(box)
+    points[..., :2] = look.to_other(box, points[..., :2])
+    return moved

@@ -85,7 +85,7 @@ def evaluate_pose(estimator: PoseEstimator, labelled: LabelledSet, *, quiet: boo
     with (
         tqdm(
             total=len(labelled),
-            desc=f"judging at {estimator.image_size} px",
+            desc=f"judging at {estimator.sizes} px",
             unit="picture",
             disable=True if quiet else None,
         ) as bar,

@@ -101,6 +101,16 @@ class Letterbox:
         bottom = self.height - self.top - self.inner_height
         return F.pad(picture.round(), (self.left, right, self.top, bottom), value=float(BORDER_GREY))[0]
 
+    def scale_to(self, other: Letterbox) -> NDArray[np.float32]:
+        """Pixels of another input of the same picture per pixel of this one, across and down: float32 `[2]`."""
+        return np.array([other.inner_width / self.inner_width, other.inner_height / self.inner_height], np.float32)
+
+    def to_other(self, other: Letterbox, xy: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Points `[..., 2]` in pixels of this input, in pixels of another input of the same picture."""
+        here, there = np.array([self.left, self.top], np.float32), np.array([other.left, other.top], np.float32)
+        moved: NDArray[np.float32] = (xy - here) * self.scale_to(other) + there
+        return moved
+
     def to_source(self, xy: NDArray[np.floating]) -> NDArray[np.float32]:
         """Points `[..., 2]` in pixels of the input, in pixels of the picture, held inside it."""
         offset = np.array([self.left, self.top], np.float32)

@@ -36,8 +36,8 @@ def register(subparsers: Any) -> None:
         "path", metavar="PATH", help="a folder with images/ and labels/ (YOLO-pose text), or a COCO keypoint JSON file"
     )
     judging.add_argument(
-        "--size", metavar="N", type=_size, nargs="+", help="longest side of the network's input in pixels; several run "
-        "one after the other (pose.image_size)"
+        "--size", metavar="N", type=_sizes, nargs="+", help="longest side of the network's input in pixels, or N+N for "
+        "looks at the same picture; several run one after the other (pose.image_size)"
     )  # fmt: skip
     judging.add_argument("--weights", metavar="FILE", help="the weights to judge (pose.weights)")
     judging.add_argument("--images", metavar="DIR", help="where the pictures are that a JSON file names (around it)")
@@ -60,7 +60,7 @@ def _evaluate(args: argparse.Namespace, settings: Settings) -> int:
         begun = time.monotonic()
         scores = asdict(evaluate_pose(estimator, labelled))
         facts: dict[str, Any] = {
-            "size": estimator.image_size,
+            "sizes": list(estimator.image_sizes),
             **{
                 name: None if isinstance(share, float) and math.isnan(share) else share
                 for name, share in scores.items()
@@ -81,14 +81,14 @@ def _evaluate(args: argparse.Namespace, settings: Settings) -> int:
             print(f"{facts['network']}, weights {facts['weights_digest'][:12]}, {facts['device']} {facts['precision']}")
             if labelled.area_is_estimated:
                 print(f"no areas given: a person's is taken as {AREA_PER_BOX}·w·h of the box")
-            print(f"\n{'size':>4}", *(f"{title:>9}" for title in _COLUMNS.values()), f"{'seconds':>9}")
+            print(f"\n{'size':>7}", *(f"{title:>9}" for title in _COLUMNS.values()), f"{'seconds':>9}")
         shares = ("-" if facts[name] is None else f"{facts[name]:.3f}" for name in _COLUMNS)
-        print(f"{facts['size']:>4}", *(f"{share:>9}" for share in shares), f"{facts['seconds']:>9}", flush=True)
+        print(f"{estimator.sizes:>7}", *(f"{share:>9}" for share in shares), f"{facts['seconds']:>9}", flush=True)
     return 0
 
 
-def _size(text: str) -> int:
-    return _whole(text, *SIZES)
+def _sizes(text: str) -> tuple[int, ...]:
+    return tuple(_whole(size, *SIZES) for size in text.split("+"))
 
 
 def _count(text: str) -> int:

@@ -25,6 +25,7 @@ __all__ = [
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
+PictureSize = Annotated[int, Field(ge=64, le=4096)]
 Count = Annotated[int, Field(ge=1, le=100_000)]
 FromList = Field(strict=False)  # YAML has lists only
 
@@ -40,7 +41,9 @@ class PoseSettings(_Section):
     weights: str | None = None
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    image_size: Annotated[int, Field(ge=64, le=4096)] | None = None
+    image_size: PictureSize | Annotated[tuple[PictureSize, ...], FromList, Field(min_length=1, max_length=4)] | None = (
+        None
+    )
     batch_size: Annotated[int, Field(ge=1, le=256)] | None = None
     threads: Annotated[int, Field(ge=1, le=1024)] | None = None
     person_threshold: Share = 0.1

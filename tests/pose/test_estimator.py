@@ -48,11 +48,32 @@ def test_what_it_says_of_itself(estimator: PoseEstimator) -> None:
     assert estimator.weights == SHIPPED
     assert estimator.weights_digest == sha256(SHIPPED)
     assert (estimator.precision, estimator.device, estimator.dtype) == ("fp32", torch.device("cpu"), torch.float32)
-    assert estimator.image_size == 192
+    assert estimator.image_sizes == (192,)
 
 
 def test_nothing_in_nothing_out(estimator: PoseEstimator) -> None:
     assert estimator([]) == []
+
+
+def test_looks_in_several_sizes_are_one_answer(estimator: PoseEstimator) -> None:
+    pictures = [drawing(300, 300), drawing(121, 160, 1), drawing(640, 360, 2)]
+    options = {"device": "cpu", "precision": "fp32", "person_threshold": 0.005}
+    both = PoseEstimator(SHIPPED, image_size=(96, 192), iou_threshold=1.0, **options)
+    small = PoseEstimator(SHIPPED, image_size=96, iou_threshold=1.0, **options)
+    large = PoseEstimator(SHIPPED, image_size=192, iou_threshold=1.0, **options)
+    assert both.image_sizes == (192, 96)
+    for together, one, other in zip(both(pictures), large(pictures), small(pictures), strict=True):
+        assert len(together) == len(one) + len(other)
+        assert len(one) > 0 < len(other)
+        expected = Poses.concatenate([one, other])
+        best_first = np.argsort(-expected.scores, kind="stable")
+        np.testing.assert_array_equal(together.scores, expected.scores[best_first])
+        np.testing.assert_allclose(together.boxes, expected.boxes[best_first], atol=2e-3)
+        np.testing.assert_allclose(together.keypoints, expected.keypoints[best_first], atol=2e-3)
+    # Somebody found by both is there once: the better of the two.
+    suppressed = PoseEstimator(SHIPPED, image_size=(96, 192), iou_threshold=0.3, **options)(pictures)
+    assert all(len(one) < len(all_) for one, all_ in zip(suppressed, both(pictures), strict=True))
+    assert all(one.scores[0] == all_.scores[0] for one, all_ in zip(suppressed, both(pictures), strict=True))
 
 
 def test_mixed_sizes_in_one_call_are_as_one_by_one(estimator: PoseEstimator) -> None:
@@ -156,8 +177,8 @@ def test_stages_are_told_in_order() -> None:
 
 
 def test_sizes_are_rounded_up_to_the_stride() -> None:
-    assert PoseEstimator(SHIPPED, device="cpu", image_size=65).image_size == 96
-    assert PoseEstimator(SHIPPED, device="cpu").image_size == 416
+    assert PoseEstimator(SHIPPED, device="cpu", image_size=65).image_sizes == (96,)
+    assert PoseEstimator(SHIPPED, device="cpu").image_sizes == (416, 192)
 
 
 def test_bfloat16_finds_the_same_people() -> None:
@@ -188,7 +209,15 @@ def test_weights_are_found_and_checked(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    "options", [{"image_size": 0}, {"batch_size": -1}, {"person_threshold": 1.5}, {"iou_threshold": float("nan")}]
+    "options",
+    [
+        {"image_size": 0},
+        {"image_size": ()},
+        {"image_size": (416, 0)},
+        {"batch_size": -1},
+        {"person_threshold": 1.5},
+        {"iou_threshold": float("nan")},
+    ],
 )
 def test_impossible_options(options: dict) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):

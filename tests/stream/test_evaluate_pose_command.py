@@ -40,7 +40,7 @@ def test_one_size_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     facts = json.loads(capsys.readouterr().out)
     assert facts.pop("seconds") >= 0
     assert facts == {
-        "size": 128,  # the next multiple of the stride
+        "sizes": [128],  # the next multiple of the stride
         "ap": 0, "ap50": 0, "ap75": 0, "ap_medium": None, "ap_large": None, "ar": 0,
         "people": 1,
         "pictures": 3,
@@ -57,7 +57,7 @@ def test_several_sizes_are_a_line_each(capsys: pytest.CaptureFixture[str]) -> No
     arguments = ["--size", "64", "96", "--limit", "2", "--json", "--weights", str(SHIPPED)]
     assert main(["evaluate-pose", "set", *arguments, *FAST]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [(line["size"], line["pictures"]) for line in lines] == [(64, 2), (96, 2)]
+    assert [(line["sizes"], line["pictures"]) for line in lines] == [([64], 2), ([96], 2)]
 
 
 def test_table(capsys: pytest.CaptureFixture[str]) -> None:
@@ -103,9 +103,14 @@ def test_judged_are_also_people_that_a_run_would_leave_out(monkeypatch: pytest.M
     assert [estimator.person_threshold for estimator in made] == [JUDGED_THRESHOLD]
 
 
+def test_looks_at_the_same_picture_are_one_judgement(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate-pose", "set", "--size", "64+96", "--limit", "2", *FAST]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].split()[0] == "96+64"
+
+
 def test_the_size_of_the_settings(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate-pose", "set", "--json", "--set", "pose.image_size=64", *FAST]) == 0
-    assert json.loads(capsys.readouterr().out)["size"] == 64
+    assert json.loads(capsys.readouterr().out)["sizes"] == [64]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +136,9 @@ def test_a_missing_evaluator(capsys: pytest.CaptureFixture[str], monkeypatch: py
     assert "Run pip install '.[train]'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [["--size", "0"], ["--size", "9999"], ["--size", "large"], ["--limit", "0"]])
+@pytest.mark.parametrize(
+    "arguments", [["--size", "0"], ["--size", "9999"], ["--size", "large"], ["--size", "64+"], ["--limit", "0"]]
+)
 def test_numbers_out_of_range(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["evaluate-pose", "set", *arguments])
