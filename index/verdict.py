@@ -155,7 +155,10 @@ def vote(
     labels = len(classes)
     found = matches.entries >= 0  # [N, k]
     voted = codes[matches.entries]  # [N, k]; a missing neighbour votes for something with weight 0
-    ballot = (voted + labels * np.arange(people)[:, None]).ravel()  # every vote's place in [N × labels]
+    named = np.array(classes, object)
+    nearest_names = named[voted[:, :NEAREST]]
+    voted += np.arange(0, people * labels, labels)[:, None]
+    ballot = voted.ravel()  # every vote's place in [N × labels]
     rest: NDArray[np.float64] = np.zeros((people, 1))
     sharpness = 1.0
     if bandwidth is None or matches.mutual is None:
@@ -165,9 +168,9 @@ def vote(
         rest = (1.0 - weights.sum(axis=1, keepdims=True)) / labels
         sharpness = SHARPNESS
     shape = people, labels
-    votes = np.bincount(ballot, weights.ravel(), people * labels).reshape(shape).astype(np.float64, copy=False)
+    votes = np.bincount(ballot, weights.ravel(), people * labels).reshape(shape)
     has = np.bincount(ballot, found.ravel(), people * labels).reshape(shape) > 0  # a neighbour has the label
-    likely = np.where(has, np.maximum(votes + rest, 0.0), 0.0) ** sharpness
+    likely = (np.maximum(votes + rest, 0.0) * has) ** sharpness
     total = likely.sum(axis=1, keepdims=True)
     if (total > 0).all():
         parts = likely / total
@@ -179,13 +182,14 @@ def vote(
     ranked_parts = parts[person[:, None], ranked]
     share = ranked_parts[:, 0]
     lead = share - ranked_parts[:, 1] if labels > 1 else share
-    certainty = votes[person, best] - _second(votes, best)
+    certainty = votes[person, best]
+    votes[person, best] = 0.0
+    certainty -= votes.max(axis=1)  # at least 0
 
-    named = np.array(classes, object)
     verdicts = []
     for number, entries, names, distances, order, row, likely_ones, ahead, sure in zip(
         found[:, :NEAREST].sum(axis=1).tolist(), matches.entries[:, :NEAREST].tolist(),
-        named[voted[:, :NEAREST]].tolist(), matches.distances[:, :NEAREST].tolist(), named[ranked].tolist(),
+        nearest_names.tolist(), matches.distances[:, :NEAREST].tolist(), named[ranked].tolist(),
         ranked_parts.tolist(), (ranked_parts > 0).sum(axis=1).tolist(), lead.tolist(), certainty.tolist(), strict=True,
     ):  # fmt: skip
         if number == 0:
@@ -216,13 +220,6 @@ def vote(
             )
         )
     return verdicts
-
-
-def _second(values: NDArray[np.float64], best: NDArray[np.intp]) -> NDArray[np.float64]:
-    """The largest value of every row but that at `best`, at least 0: `[N]`."""
-    others = values.copy()
-    others[np.arange(len(values)), best] = 0.0
-    return np.maximum(others.max(axis=1), 0.0)
 
 
 def _nobody(reason: Unknown) -> Verdict:
