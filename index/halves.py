@@ -61,7 +61,7 @@ class Halves:
             for squares, values in zip(_directions(mirror**2), _directions(mirror), strict=True)
         ]  # [2 D, A] and [2 D, B]
         squares_and_values = np.concatenate((rows**2, rows), axis=1).T
-        kept, turned = (half.T @ squares_and_values for half in halves)
+        kept, turned = (_product(half.T, squares_and_values) for half in halves)
         longest = float(np.sqrt(np.einsum("br,br->r", turned, turned).max(initial=0.0)))
         noise = len(turned) * float(np.finfo(np.float32).eps) * longest
         return cls(mirrored, kept, turned, np.concatenate(halves, axis=1), sides, noise)

@@ -68,13 +68,12 @@ def nearest(
     else:
         in_part = whole & (weights < FULLY_SEEN).any(axis=1)
         groups = [(whole & ~in_part, 1), (in_part, SHORTLIST)]
-    parts = []
+    parts: list[tuple[NDArray[np.intp] | slice, Matches]] = []
     for asked, factor in groups:
-        everybody = asked.all()
+        everybody = bool(asked.all())
         if everybody or asked.any():
-            people = _People(queries, weights, mirrored)
-            if not everybody:
-                people = _People(queries[asked], weights[asked], mirrored)
+            who = slice(None) if everybody else np.flatnonzero(asked)
+            people = _People(queries[who], weights[who], mirrored)
             if rows <= EXACT_ROWS:
                 found = _nearest_of_all(neighbours, people, k)
             else:
@@ -82,7 +81,7 @@ def nearest(
             part = _measured(people, *found, k, mutual)
             if everybody:
                 return part
-            parts.append((np.flatnonzero(asked), part))
+            parts.append((who, part))
     return _joined(len(queries), k, mutual, parts)
 
 
@@ -116,22 +115,29 @@ def _nearest_of_all(neighbours: Neighbours, people: _People, k: int) -> tuple[ND
     middle, lean, noise = halves.compared(people.queries, people.weights)
     nearer = np.abs(lean)
     np.subtract(middle, nearer, out=nearer)
-    count, rows = nearer.shape
-    starts = np.arange(0, nearer.size, rows)[:, None]
-    if k >= rows:
-        places = starts + np.arange(rows)
-    else:
-        # Half the time of `argpartition`, which is for rows that lie equally far at the edge.
-        edge = np.partition(nearer, k - 1, axis=1)[:, k - 1 : k]
-        places = np.flatnonzero(~(nearer > edge))
-        places = places.reshape(count, k) if len(places) == count * k else starts + nearer.argpartition(k - 1)[:, :k]
-    found, lean = places - starts, lean.take(places)
-    person, place = np.nonzero(np.abs(lean) <= noise[:, None])
-    if len(person) and people.mirrored is not None:
-        rows_near = neighbours.vectors().take(found[person, place], axis=0)
-        one, other = (_squared(rows_near, queries[person], weights[person]) for queries, weights in people.sides())
-        lean[person, place] = one - other
+    places = _smallest(nearer, k)
+    rows = nearer.shape[1]
+    found, lean = places % rows, lean.take(places)
+    if people.mirrored is not None:
+        person, place = np.nonzero(np.abs(lean) <= noise[:, None])
+        if len(person):  # as near on either side, as far as the product tells
+            close = neighbours.vectors().take(found[person, place], axis=0)
+            one, other = (_squared(close, queries[person], weights[person]) for queries, weights in people.sides())
+            lean[person, place] = one - other
     return found, halves.sides.take(found + rows * (lean > 0), axis=0)
+
+
+def _smallest(values: NDArray[np.float32], k: int) -> NDArray[np.intp]:
+    """Where in N × R the `k` smallest of each of N rows are, `[N, k or fewer]`, in any order."""
+    people, rows = values.shape
+    if k >= rows:
+        return np.arange(people * rows).reshape(people, rows)
+    # Numbers without their places take half the time: 20 people in 2,000 rows 0.07 ms, with `argpartition` 0.14.
+    edge = np.partition(values, k - 1, axis=1)[:, k - 1 : k]
+    places = np.flatnonzero(~(values > edge))  # NaN counts: `k` or more of each
+    if len(places) == people * k:
+        return places.reshape(people, k)
+    return values.argpartition(k - 1, axis=1)[:, :k] + np.arange(0, values.size, rows)[:, None]
 
 
 def _nearest_of_some(
@@ -188,7 +194,7 @@ def _measured(people: _People, found: NDArray[np.int64], rows: NDArray[np.float3
     return Matches(entries, distances, among)
 
 
-def _joined(people: int, k: int, mutual: bool, parts: list[tuple[NDArray[np.intp], Matches]]) -> Matches:
+def _joined(people: int, k: int, mutual: bool, parts: list[tuple[NDArray[np.intp] | slice, Matches]]) -> Matches:
     """One answer from those for groups of the people, which say where they stand; the others have no neighbours."""
     entries = np.full((people, k), -1, np.int64)
     distances = np.full((people, k), np.nan, np.float32)

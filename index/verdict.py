@@ -155,10 +155,7 @@ def vote(
     labels = len(classes)
     found = matches.entries >= 0  # [N, k]
     voted = codes[matches.entries]  # [N, k]; a missing neighbour votes for something with weight 0
-    named = np.array(classes, object)
-    nearest_names = named[voted[:, :NEAREST]]
-    voted += np.arange(0, people * labels, labels)[:, None]
-    ballot = voted.ravel()  # every vote's place in [N × labels]
+    ballot = (voted + labels * np.arange(people)[:, None]).ravel()  # every vote's place in [N × labels]
     rest: NDArray[np.float64] = np.zeros((people, 1))
     sharpness = 1.0
     if bandwidth is None or matches.mutual is None:
@@ -168,7 +165,7 @@ def vote(
         rest = (1.0 - weights.sum(axis=1, keepdims=True)) / labels
         sharpness = SHARPNESS
     shape = people, labels
-    votes = np.bincount(ballot, weights.ravel(), people * labels).reshape(shape)
+    votes = np.bincount(ballot, weights.ravel(), people * labels).reshape(shape).astype(np.float64, copy=False)
     has = np.bincount(ballot, found.ravel(), people * labels).reshape(shape) > 0  # a neighbour has the label
     likely = (np.maximum(votes + rest, 0.0) * has) ** sharpness
     total = likely.sum(axis=1, keepdims=True)
@@ -184,12 +181,13 @@ def vote(
     lead = share - ranked_parts[:, 1] if labels > 1 else share
     certainty = votes[person, best]
     votes[person, best] = 0.0
-    certainty -= votes.max(axis=1)  # at least 0
+    certainty -= votes.max(axis=1)  # the second largest, or the 0 of the best
 
+    named = np.array(classes, object)
     verdicts = []
     for number, entries, names, distances, order, row, likely_ones, ahead, sure in zip(
         found[:, :NEAREST].sum(axis=1).tolist(), matches.entries[:, :NEAREST].tolist(),
-        nearest_names.tolist(), matches.distances[:, :NEAREST].tolist(), named[ranked].tolist(),
+        named[voted[:, :NEAREST]].tolist(), matches.distances[:, :NEAREST].tolist(), named[ranked].tolist(),
         ranked_parts.tolist(), (ranked_parts > 0).sum(axis=1).tolist(), lead.tolist(), certainty.tolist(), strict=True,
     ):  # fmt: skip
         if number == 0:
