@@ -107,14 +107,32 @@ def test_rounding_decides_for_no_side(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_rows_added_later_and_another_mirror_are_compared() -> None:
     rows = people(60, 0)
-    neighbours = Neighbours(EMBEDDING.dimension, "cpu")
-    for part in (rows[:30], rows[30:]):
-        neighbours.add(part)
-        for mirror in (True, False):
+    for mirror in (True, False):
+        neighbours = Neighbours(EMBEDDING.dimension, "cpu")
+        for part in (rows[:30], rows[30:]):
+            neighbours.add(part)
             matches = nearest(neighbours, EMBEDDING, part, 1, mirror=mirror)
             np.testing.assert_allclose(matches.distances, 0, atol=1e-5)
-            turned = nearest(neighbours, EMBEDDING, mirrored(part), 1, mirror=mirror)
-            assert (turned.distances < 1e-4).all() == mirror
+        for other in (True, False):
+            turned = nearest(neighbours, EMBEDDING, mirrored(rows), 1, mirror=other)
+            assert (turned.distances < 1e-4).all() == other
+
+
+@pytest.mark.parametrize("exact_rows", [20_000, 0], ids=["all rows", "a short list"])
+@pytest.mark.parametrize("mirror", [True, False])
+def test_fewer_rows_than_asked_for(mirror: bool, exact_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "EXACT_ROWS", exact_rows)
+    neighbours = Neighbours(EMBEDDING.dimension, "cpu")
+    neighbours.add(people(5, 0))
+    matches = nearest(neighbours, EMBEDDING, people(3, 1, 0.2), 8, mirror=mirror)
+    assert matches.mutual is not None
+    assert [sorted(line) for line in matches.entries[:, :5].tolist()] == [[0, 1, 2, 3, 4]] * 3
+    assert np.isfinite(matches.distances[:, :5]).all()
+    assert np.isfinite(matches.mutual[:, :5, :5]).all()
+    assert (matches.entries[:, 5:] == -1).all()
+    assert np.isnan(matches.distances[:, 5:]).all()
+    assert np.isnan(matches.mutual[:, 5:]).all()
+    assert np.isnan(matches.mutual[:, :, 5:]).all()
 
 
 def test_the_smallest_are_found_with_ties_and_nan() -> None:
@@ -125,9 +143,10 @@ def test_the_smallest_are_found_with_ties_and_nan() -> None:
         random.integers(0, 5, (20, 100)),
         [[3, 1, 2, 1, 1, 0], [5, 4, 3, 2, 1, 0], [7] * 6],
         [[nan, 2, nan, 1, 0, 3], [nan] * 6, [nan, 1, nan, nan, nan, nan]],
+        [[nan] * 6, [7] * 6],
     ):
         array = np.array(values, np.float32)
-        for k in (1, 2, 5, 6, 200):
+        for k in (1, 2, 3, 5, 6, 200):
             places = _smallest(array, k)
             assert places.shape == (len(array), min(k, array.shape[1]))
             assert (places // array.shape[1] == np.arange(len(array))[:, None]).all()
