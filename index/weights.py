@@ -44,12 +44,11 @@ def ridge_weights(distances: NDArray[np.float32], mutual: NDArray[np.float32], b
     own = np.maximum(np.fmin(BANDWIDTH_FACTOR * tenth, bandwidth), SMALLEST_SHARE * bandwidth)
     scale = -0.5 / own**2  # [N]
     near = np.exp(scale[:, None] * distances**2)
-    alike = scale[:, None, None] * mutual
-    np.exp(alike, out=alike)
+    alike = np.exp(scale[:, None, None] * mutual)
     lacking = np.isnan(near)
     if lacking.any():
         near[lacking] = 0.0
         alike[np.isnan(alike)] = 0.0
-    np.einsum("nkk->nk", alike)[...] = 1.0 + RIDGE
+    alike[:, np.arange(k), np.arange(k)] = 1.0 + RIDGE
     weights: NDArray[np.float64] = np.linalg.solve(alike, near[..., None])[..., 0]
     return weights
