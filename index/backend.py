@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.errors import DatabaseDamaged, DatabaseMismatch, FaissMissing
+from index.halves import Halves, Mirror
 from pose.errors import DeviceError
 
 __all__ = ["APPROXIMATE_ROWS", "Neighbours", "load_faiss"]
@@ -80,8 +81,9 @@ class Neighbours:
         self._gpu_index: Any = None
         self._lists: Any = None
         self._lists_trained_rows = 0
+        self._rows = int(self.cpu_index.ntotal)  # asking FAISS takes as long as a small array operation
         self._stored: NDArray[np.float32] | None = None
-        self._squares_and_values: NDArray[np.float32] | None = None
+        self._halves: Halves | None = None
 
     @property
     def device(self) -> str:
@@ -94,12 +96,13 @@ class Neighbours:
         return self._exact
 
     def __len__(self) -> int:
-        return int(self.cpu_index.ntotal)
+        return self._rows
 
     def add(self, vectors: NDArray[np.float32]) -> None:
         """Append finite rows, float32 `[N, D]`."""
-        self._stored = self._squares_and_values = None  # FAISS may move its memory
+        self._stored = self._halves = None  # FAISS may move its memory
         self.cpu_index.add(np.ascontiguousarray(vectors, dtype=np.float32))
+        self._rows = int(self.cpu_index.ntotal)
 
     def vectors(self) -> NDArray[np.float32]:
         """All rows, float32 `[R, D]`, read-only. A view of FAISS's memory for exact indexes: valid until `add`.
@@ -126,12 +129,11 @@ class Neighbours:
             self._stored = stored
         return self._stored
 
-    def squares_and_values(self) -> NDArray[np.float32]:
-        """The squares of every row's numbers and the numbers themselves, float32 `[R, 2 D]`; see `index.nearest`."""
-        if self._squares_and_values is None:
-            rows = self.vectors()
-            self._squares_and_values = np.concatenate((rows**2, rows), axis=1)
-        return self._squares_and_values
+    def halves(self, mirrored: Mirror | None) -> Halves:
+        """All rows as `index.nearest` compares them; kept until `add`."""
+        if self._halves is None or self._halves.mirrored is not mirrored:
+            self._halves = Halves.of(self.vectors(), mirrored)
+        return self._halves
 
     def search(self, queries: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """The `k` nearest rows of every query, nearest first, in one FAISS call.

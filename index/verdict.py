@@ -65,10 +65,11 @@ class Matches:
 
     def __post_init__(self) -> None:
         for name, dtype in (("entries", np.int64), ("distances", np.float32), ("mutual", np.float32)):
-            if getattr(self, name) is None:
+            given = getattr(self, name)
+            if given is None:
                 continue
-            array = np.ascontiguousarray(getattr(self, name), dtype=dtype)
-            if array is getattr(self, name):
+            array = np.ascontiguousarray(given, dtype=dtype)
+            if array is given:
                 array = array.view()
             array.flags.writeable = False
             object.__setattr__(self, name, array)
@@ -167,7 +168,7 @@ def vote(
     shape = people, labels
     votes = np.bincount(ballot, weights.ravel(), people * labels).reshape(shape).astype(np.float64, copy=False)
     has = np.bincount(ballot, found.ravel(), people * labels).reshape(shape) > 0  # a neighbour has the label
-    likely = np.where(has, np.maximum(votes + rest, 0.0), 0.0) ** sharpness
+    likely = (np.maximum(votes + rest, 0.0) * has) ** sharpness
     total = likely.sum(axis=1, keepdims=True)
     if (total > 0).all():
         parts = likely / total
@@ -177,21 +178,23 @@ def vote(
     ranked = (-parts).argsort(axis=1, kind="stable")  # [N, labels], the likeliest first
     person, best = np.arange(people), ranked[:, 0]
     ranked_parts = parts[person[:, None], ranked]
-    share = ranked_parts[:, 0]
-    lead = share - ranked_parts[:, 1] if labels > 1 else share
-    certainty = votes[person, best] - _second(votes, best)
+    certainty = votes[person, best]
+    votes[person, best] = 0.0
+    certainty -= votes.max(axis=1)  # the second largest, or the 0 of the best
 
     named = np.array(classes, object)
     verdicts = []
-    for number, entries, names, distances, order, row, likely_ones, ahead, sure in zip(
-        found[:, :NEAREST].sum(axis=1).tolist(), matches.entries[:, :NEAREST].tolist(),
-        named[voted[:, :NEAREST]].tolist(), matches.distances[:, :NEAREST].tolist(), named[ranked].tolist(),
-        ranked_parts.tolist(), (ranked_parts > 0).sum(axis=1).tolist(), lead.tolist(), certainty.tolist(), strict=True,
+    for entries, names, distances, order, row, likely_ones, sure in zip(
+        matches.entries[:, :NEAREST].tolist(), named[voted[:, :NEAREST]].tolist(),
+        matches.distances[:, :NEAREST].tolist(), named[ranked].tolist(), ranked_parts.tolist(),
+        (ranked_parts > 0).sum(axis=1).tolist(), certainty.tolist(), strict=True,
     ):  # fmt: skip
+        number = len(entries) - entries.count(-1)
         if number == 0:
             verdicts.append(_nobody(Unknown.TOO_FEW_KEYPOINTS))
             continue
         middle = (distances[(number - 1) // 2] + distances[number // 2]) / 2  # the median, as they come in order
+        ahead = row[0] - row[1] if labels > 1 else row[0]
         reason = None
         if radius is not None and middle > radius:
             reason = Unknown.TOO_FAR
@@ -216,13 +219,6 @@ def vote(
             )
         )
     return verdicts
-
-
-def _second(values: NDArray[np.float64], best: NDArray[np.intp]) -> NDArray[np.float64]:
-    """The largest value of every row but that at `best`, at least 0: `[N]`."""
-    others = values.copy()
-    others[np.arange(len(values)), best] = 0.0
-    return np.maximum(others.max(axis=1), 0.0)
 
 
 def _nobody(reason: Unknown) -> Verdict:

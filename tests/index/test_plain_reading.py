@@ -5,6 +5,8 @@ Everything is worked out for all people at once and in single precision where th
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -72,15 +74,46 @@ def read_plainly(index: PostureIndex, query: np.ndarray) -> tuple[dict[str, floa
     return parts, certainty, [number for _, number, _ in found[:5]], float(np.median(distance[:5]))
 
 
-def check(verdict: Verdict, index: PostureIndex, query: np.ndarray) -> None:
+def check(verdict: Verdict, index: PostureIndex, query: np.ndarray, copies: int = 1) -> None:
+    """With copies of every row any of them may be named."""
     parts, certainty, nearest, distance = read_plainly(index, query)
     assert dict(verdict.probabilities) == pytest.approx(parts, abs=CLOSE)
     assert verdict.certainty == pytest.approx(certainty, abs=CLOSE)
     assert verdict.best == max(parts, key=lambda name: parts[name])
     assert verdict.share == max(part for _, part in verdict.probabilities)
-    assert verdict.entries == tuple(nearest)
+    originals = index.rows // copies
+    assert [entry % originals for entry in verdict.entries] == [row % originals for row in nearest]
     assert verdict.labels == tuple(index.labels[row] for row in nearest)
     assert verdict.distance == pytest.approx(distance, rel=1e-6)
+
+
+@pytest.mark.parametrize("count", [1, 5, 20, 60])
+@pytest.mark.parametrize("rows", [10, 33, 1000])
+def test_a_plain_reading_agrees_for_one_and_for_many(rows: int, count: int) -> None:
+    embedding = get_embedding("gravity59")
+    index, queries = taught(embedding, rows, 0.2), people(embedding, count, 1, 0.2)
+    for verdict, query in list(zip(index.classify(queries, K), queries, strict=True))[::7]:
+        check(verdict, index, query)
+
+
+def test_a_plain_reading_agrees_among_copies() -> None:
+    """Also where some copies of a row are among the nearest and others are not."""
+    embedding = get_embedding("gravity59")
+    rows = people(embedding, 50, 0, 0.2)
+    index = PostureIndex(embedding.name, device="cpu")
+    for _ in range(3):
+        index.add(rows, [LABELS[row % len(LABELS)] for row in range(50)])
+    queries = people(embedding, 12, 1, 0.2)
+    for verdict, query in zip(index.classify(queries, K), queries, strict=True):
+        check(verdict, index, query, copies=3)
+
+
+def test_a_plain_reading_agrees_where_mirror_images_are_other_postures(monkeypatch: pytest.MonkeyPatch) -> None:
+    embedding = get_embedding("gravity59")
+    index, queries = taught(embedding, 200, 0.2), people(embedding, 12, 1, 0.2)
+    monkeypatch.setattr(index, "_calibration", replace(index.calibration, mirror=False))
+    for verdict, query in zip(index.classify(queries, K), queries, strict=True):
+        check(verdict, index, query)
 
 
 @pytest.mark.parametrize("rows", [7, 200])
