@@ -33,8 +33,8 @@ MAX_CONCURRENCY = 8  # every batch in the network holds its pictures
 LARGE_SIZES = (640,)
 SMALL_SIZES = (416, 192)
 LOOKS_IOU = 0.5
-"""Two looks draw the box of one person differently, so with several looks a smaller overlap already is one person: of the
-small network's finds on 300 pictures of COCO 61 are second ones instead of 79, and nobody is lost."""
+"""Two looks draw the box of one person differently, so with several looks a smaller overlap already is one person: of
+the small network's finds on 300 pictures of COCO 61 are second ones instead of 79, and nobody is lost."""
 
 
 def _no_stage(_: str) -> AbstractContextManager[object]:
