@@ -32,15 +32,19 @@ class Poses:
     scores: NDArray[np.float32]
 
     def __post_init__(self) -> None:
-        people = len(self.scores) if np.ndim(self.scores) == 1 else -1
+        scores = np.asarray(self.scores)
+        people = len(scores) if scores.ndim == 1 else -1
         for name, shape in (("keypoints", (people, KEYPOINT_COUNT, 3)), ("boxes", (people, 4)), ("scores", (people,))):
-            array = np.ascontiguousarray(getattr(self, name), dtype=np.float32)
+            given = getattr(self, name)
+            array = np.ascontiguousarray(given, dtype=np.float32)
             if array.shape != shape:
                 expected = str(shape).replace("-1", "N")
                 raise ValueError(f"{name} has shape {array.shape}, expected {expected}")
-            if array is getattr(self, name):
+            if array is given:
+                if not array.flags.writeable:
+                    continue  # from other people: this runs several times a frame
                 array = array.view()  # the caller's own array stays writable
-            array.flags.writeable = False
+            array.setflags(write=False)
             object.__setattr__(self, name, array)
 
     @classmethod

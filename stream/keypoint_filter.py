@@ -33,6 +33,7 @@ is. Of an upright person it is 0.3."""
 
 
 _TORSO: Final = np.array((K.LEFT_SHOULDER, K.RIGHT_SHOULDER, K.LEFT_HIP, K.RIGHT_HIP))
+_HIPS_TO_SHOULDERS: Final = np.array((0.5, 0.5, -0.5, -0.5))
 
 _PERSON: Final = np.dtype(
     [
@@ -40,7 +41,7 @@ _PERSON: Final = np.dtype(
         ("xy", float, (2, KEYPOINT_COUNT)),  # px, filtered; this way round, what is said of keypoints goes for x and y
         ("velocity", float, (2, KEYPOINT_COUNT)),  # px per second, filtered
         ("seen_seconds", float, KEYPOINT_COUNT),  # when each keypoint was last seen
-        ("guessed", bool, KEYPOINT_COUNT),  # whether `xy` follows what the network guesses rather than sees
+        ("source", np.int8, KEYPOINT_COUNT),  # what `xy` follows: 2 what is seen, 1 what the network guesses, 0 nothing
     ],
     align=True,
 )
@@ -75,34 +76,45 @@ class KeypointFilter:
         """
         if not people:
             return poses
-        raw = poses.keypoints[..., :2].swapaxes(1, 2).astype(np.float64, order="C")  # [N, 2, 17]
-        seen = (poses.keypoints[..., 2] >= self.keypoint_threshold) & _finite(raw)  # [N, 17]
+        raw = poses.keypoints[..., :2].transpose(2, 0, 1).astype(np.float64, order="C")  # [2, N, 17]
+        finite = np.isfinite(raw[0] + raw[1])  # [N, 17]
+        seen = (poses.keypoints[..., 2] >= self.keypoint_threshold) & finite
         rows = self._rows_of(people, seconds)
-        known = self._people.take(rows)
-        past, velocity, guessed = known["xy"], known["velocity"], known["guessed"]
+        known = self._people.take(rows)  # a copy, put back at the end
+        # One plane per coordinate, `[2, N, 17]`, as steps on contiguous arrays cost half.
+        xy, velocity = (known[name].swapaxes(0, 1).copy(order="C") for name in ("xy", "velocity"))
         elapsed = (seconds - known["seconds"])[:, None]  # [N, 1]
-        hidden = (seconds - known["seen_seconds"] <= HOLD_SECONDS) & ~(seen | guessed)
-        fresh = ~hidden & ((guessed == seen) | ~_finite(past))
-        hidden_xy, fresh_xy = hidden[:, None], fresh[:, None]  # [N, 1, 17]
+        hidden = (seconds - known["seen_seconds"] <= HOLD_SECONDS) & ~seen
+        followed = seen | hidden
+        source = followed.view(np.int8) + (followed | finite).view(np.int8)  # as in `_PERSON`
+        fresh = source != known["source"]  # starts at rest where it is found
+        np.copyto(xy, raw, where=fresh)
+        np.copyto(velocity, 0.0, where=fresh)
 
-        offset = raw - past
-        step = offset / np.maximum(elapsed, 1e-9)[..., None]
-        followed = velocity + _weight(VELOCITY_CUTOFF_HZ, elapsed)[..., None] * (step - velocity)
-        velocity = np.where(fresh_xy, 0.0, np.where(hidden_xy, velocity, followed))
-        speed = _length(velocity) / self._torso(raw, poses.boxes, seen)[:, None]  # [N, 17]
-        weight = _weight(self.resting_cutoff_hz + self.moving_cutoff_hz * speed, elapsed)
-        xy = np.where(fresh_xy, raw, past + weight[:, None] * offset)
-        if hidden.any():
+        # Offsets point back, from where a keypoint is found to where it was: that is the sign of expm1.
+        offset, turns = xy - raw, elapsed * (-2 * math.pi)
+        change = velocity + offset / np.maximum(elapsed, 1e-9)
+        change *= np.expm1(turns * VELOCITY_CUTOFF_HZ)
+        some_hidden = np.count_nonzero(hidden) > 0
+        if some_hidden:
+            np.copyto(change, 0.0, where=hidden)
+        velocity += change
+        squared = velocity * velocity
+        speed = np.sqrt(squared[0] + squared[1]) / self._torso(raw, poses.boxes, seen)  # [N, 17]
+        step = np.expm1((self.resting_cutoff_hz + self.moving_cutoff_hz * speed) * turns) * offset
+        if some_hidden:
             led = seen & ~fresh  # those who say where the hidden ones have gone
-            travelled = np.where(led[:, None], xy - past, 0.0).sum(2) / np.maximum(led.sum(1), 1)[:, None]  # [N, 2]
-            xy = np.where(hidden_xy, past + travelled[..., None], xy)
+            travelled = np.add.reduce(step, 2, where=led)  # [2, N]
+            travelled /= np.maximum(np.add.reduce(led, 1), 1)
+            np.copyto(step, travelled[..., None], where=hidden)
+        xy += step
 
-        known["seconds"], known["xy"], known["velocity"] = seconds, xy, velocity
-        known["seen_seconds"][seen] = seconds
-        known["guessed"] = ~(seen | hidden)
-        self._people[rows] = known
+        known["seconds"], known["source"] = seconds, source
+        known["xy"], known["velocity"] = xy.swapaxes(0, 1), velocity.swapaxes(0, 1)
+        np.putmask(known["seen_seconds"], seen, seconds)
+        self._people.put(rows, known)
         keypoints = poses.keypoints.copy()
-        keypoints[..., :2] = xy.swapaxes(1, 2)
+        keypoints[..., :2] = xy.transpose(1, 2, 0)
         return Poses(keypoints, poses.boxes, poses.scores)
 
     def keep(self, people: Collection[int]) -> None:
@@ -119,33 +131,14 @@ class KeypointFilter:
             self._rows |= {key: len(self._people) + place for place, key in enumerate(new)}
             unknown = np.zeros(len(new), _PERSON)
             unknown["seconds"], unknown["seen_seconds"] = seconds, -math.inf
-            unknown["xy"], unknown["guessed"] = np.nan, True
             self._people = np.concatenate((self._people, unknown))
         return [self._rows[key] for key in people]
 
     @staticmethod
     def _torso(xy: NDArray[np.float64], boxes: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Length of everybody's torso, px `[N]`."""
-        shoulders = xy[..., K.LEFT_SHOULDER] + xy[..., K.RIGHT_SHOULDER]
-        hips = xy[..., K.LEFT_HIP] + xy[..., K.RIGHT_HIP]
-        whole = seen.take(_TORSO, axis=1).all(1)
-        sides = boxes[:, 2:] - boxes[:, :2]
-        least = np.maximum(LEAST_TORSO * np.maximum(sides[:, 0], sides[:, 1]), 1.0)
-        return np.maximum(np.where(whole, _length(shoulders - hips) / 2, 0.0), least)
-
-
-def _finite(xy: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which of the keypoints `[N, 2, 17]` are somewhere: `[N, 17]`."""
-    finite = np.isfinite(xy)
-    return finite[:, 0] & finite[:, 1]
-
-
-def _length(xy: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of vectors `[N, 2, ...]`: `[N, ...]`."""
-    squared = xy * xy
-    return np.sqrt(squared[:, 0] + squared[:, 1])
-
-
-def _weight(cutoff_hz: float | NDArray[np.float64], elapsed: NDArray[np.float64]) -> NDArray[np.float64]:
-    # The paper's 1 / (1 + tau / dt) is the first order of this one, and differs where frames are far apart.
-    return -np.expm1(-2 * math.pi * cutoff_hz * elapsed)
+        """Length of everybody's torso, px `[N, 1]`."""
+        sides = np.subtract(boxes[:, 2:], boxes[:, :2], dtype=np.float64)
+        torso = np.maximum(LEAST_TORSO * np.maximum(sides[:, 0], sides[:, 1]), 1.0)
+        whole = np.logical_and.reduce(seen.take(_TORSO, axis=1), axis=1)
+        x, y = np.vecdot(xy.take(_TORSO, axis=2), _HIPS_TO_SHOULDERS)
+        return np.maximum(torso, np.hypot(x, y), where=whole, out=torso)[:, None]

@@ -14,7 +14,7 @@ from pose.gate import unfit
 from pose.poses import Poses
 from stream.frame import Frame
 from stream.keypoint_filter import KeypointFilter
-from stream.likeness import Overlaps
+from stream.likeness import Bodies, scores_apart
 from stream.scene import Person, Scene
 from stream.settings import Settings
 from stream.smoothing import LabelSmoother
@@ -101,7 +101,7 @@ class Recogniser:
 
     def _follow(self, frame: Frame, poses: Poses) -> _Followed:
         if frame.source in self._stills:
-            apart = Overlaps.of(poses).scores_apart() >= self.settings.pose.person_threshold
+            apart = scores_apart(Bodies.of(poses), poses.scores) >= self.settings.pose.person_threshold
             return _Followed(poses.select(apart), None, frame.seconds)
         memory = self._sources.get(frame.source)
         size = frame.bgr.shape[0], frame.bgr.shape[1]
@@ -112,7 +112,7 @@ class Recogniser:
         told = memory.tracker.update(poses, seconds)
         identities = [identity for identity in told if identity is not None]
         if len(identities) < len(told):
-            poses = poses.select([identity is not None for identity in told])
+            poses = poses.select([row for row, identity in enumerate(told) if identity is not None])
         if memory.keypoint_filter is not None:
             poses = memory.keypoint_filter.update([identity.key for identity in identities], poses, seconds)
             memory.keypoint_filter.keep(memory.tracker.keys)

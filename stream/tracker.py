@@ -15,15 +15,13 @@ Chosen on the crowds of `bench/identity.py`:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pose.poses import Poses
-from stream.likeness import Overlaps
-from stream.tracks import Tracks
+from stream.likeness import Bodies, compare, scores_apart
+from stream.tracks import Identity, Tracks
 
 __all__ = ["Identity", "Tracker"]
 
@@ -31,20 +29,6 @@ DOUBTFUL_WORTH: Final = 1 / 3  # what a doubtful sight of a newcomer counts besi
 GRACE_SECONDS: Final = 0.1  # how much longer than seen a newcomer may be missed
 SURELY_DOUBLE: Final = 0.8  # two skeletons in one frame more alike than this are one person's, whoever was there before
 TICK: Final = 1e-6  # times are sums of many steps, so they are compared with this slack
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who somebody in a frame is.
-
-    Attributes:
-        key: stays with the person from the first sight on, for what is remembered of people; never reused. It changes
-            once if a newcomer turns out to be somebody who was out of sight.
-        number: the number to show; None until the person has been seen long enough.
-    """
-
-    key: int
-    number: int | None
 
 
 class Tracker:
@@ -87,7 +71,7 @@ class Tracker:
     @property
     def keys(self) -> frozenset[int]:
         """Keys still in memory, also of people who are out of sight for a moment."""
-        return frozenset(self._tracks.keys)
+        return frozenset([identity.key for identity in self._tracks.identities])
 
     def update(self, poses: Poses, seconds: float) -> list[Identity | None]:
         """Who everybody is, in the order of `poses`; None for somebody found a second time.
@@ -99,69 +83,76 @@ class Tracker:
         before, self._seconds = self._seconds, seconds
         last_seen = enumerate(self._tracks.seen_seconds.tolist())
         self._forget({track for track, last in last_seen if seconds - last > self.max_lost_seconds})
-        owners, newcomers = self._associate(poses, seconds, before)
+        bodies, scores = Bodies.of(poses), poses.scores.tolist()
+        owners, newcomers = self._associate(bodies, scores, seconds, before) if scores else ({}, [])
         if owners:
-            self._tracks.see(list(owners.values()), list(owners), poses, seconds)
-        gone = self._weigh(owners, poses, seconds - before)
+            self._tracks.see(np.array(list(owners.values())), bodies, np.array(list(owners)), seconds)
+        gone = self._weigh({track: scores[person] for person, track in owners.items()}, seconds - before)
         if newcomers:
-            owners |= self._welcome(newcomers, poses, seconds)
-        tracks, found = self._tracks, (owners.get(person) for person in range(len(poses)))
-        told = [None if track is None else Identity(tracks.keys[track], tracks.numbers[track]) for track in found]
+            owners |= self._welcome(newcomers, bodies, seconds)
+        identities = self._tracks.identities
+        told = [identities[owners[person]] if person in owners else None for person in range(len(scores))]
         self._forget(gone)
         return told
 
-    def _associate(self, poses: Poses, seconds: float, before: float) -> tuple[dict[int, int], list[int]]:
+    def _associate(
+        self, bodies: Bodies, scores: list[float], seconds: float, before: float
+    ) -> tuple[dict[int, int], list[int]]:
         """The track of every person who has one, and the newcomers, all by their rows. Whoever is neither was found a
         second time."""
-        sure = {person for person, score in enumerate(poses.scores.tolist()) if score >= self.sure_score}
-        doubtful = set(range(len(poses))) - sure
-        known = {track for track, number in enumerate(self._tracks.numbers) if number is not None}
+        sure = {person for person, score in enumerate(scores) if score >= self.sure_score}
+        doubtful = set(range(len(scores))) - sure
+        known = {track for track, identity in enumerate(self._tracks.identities) if identity.number is not None}
         unknown = set(range(len(self._tracks))) - known
-        overlaps = Overlaps.of(poses)
-        pairs = overlaps.doubles()
-        similarity = self._tracks.similarity(poses, seconds)  # [N, T]
+        best_first, doubles = compare(bodies, scores, *self._tracks.expected(seconds), self.min_similarity)
         # A doubtful one beside somebody is the other's double, or one of two who embrace: both were just in sight then.
-        hidden = self._tracks.seen_seconds < before - TICK
-        for _, worse, _ in pairs:
-            if worse in doubtful:
-                similarity[worse, hidden] = 0
-        best_first = _best_first(similarity, self.min_similarity)
+        beside = {worse for _, worse, _ in doubles if worse in doubtful}
+        if beside:
+            hidden = self._tracks.seen_seconds < before - TICK
+            best_first = [pair for pair in best_first if not (pair[0] in beside and hidden[pair[1]])]
         owners: dict[int, int] = {}
 
         def choose(people: set[int], tracks: set[int]) -> None:
             """Pairs, most alike first; who has found the other is free no longer."""
-            for person, track in best_first:
+            if not people or not tracks:
+                return
+            for person, track, _ in best_first:
                 if person in people and track in tracks:
                     owners[person] = track
                     people.remove(person)
                     tracks.remove(track)
 
         twice: set[int] = set()
-        for better, worse, alike in pairs:
+        for better, worse, alike in doubles:
             if better not in twice and alike > SURELY_DOUBLE:
                 twice.add(worse)
         sure -= twice
         doubtful -= twice
         choose(sure, known)
         choose(doubtful, known)
+        if not sure and not doubtful:
+            return owners, []
         # Of two who may be one, both stay only if both are known.
-        for better, worse, _ in pairs:
+        for better, worse, _ in doubles:
             if better not in twice and worse not in twice and not (better in owners and worse in owners):
                 twice.add(worse if better in owners or worse not in owners else better)
-        faint = (person for person, score in enumerate(overlaps.scores_apart().tolist()) if score < self.least_score)
-        twice.update(faint)
+        twice.update((scores_apart(bodies, np.array(scores)) < self.least_score).nonzero()[0].tolist())
         sure -= twice
         doubtful -= twice
         choose(sure, unknown)
         choose(doubtful, unknown)
         return owners, sorted(sure | doubtful)
 
-    def _weigh(self, owners: dict[int, int], poses: Poses, elapsed: float) -> set[int]:
+    def _weigh(self, scores: dict[int, float], elapsed: float) -> set[int]:
         """Give numbers to newcomers who have been seen long enough. The tracks of those who come and go, and of those
-        who were somebody else, are to be forgotten."""
-        scores = dict(zip(owners.values(), poses.scores[list(owners)].tolist(), strict=True))
+        who were somebody else, are to be forgotten.
+
+        Args:
+            scores: of everybody who was found, by track.
+            elapsed: seconds since the last frame.
+        """
         tracks, gone = self._tracks, set()
-        for track in [track for track, number in enumerate(tracks.numbers) if number is None]:
+        for track in [track for track, identity in enumerate(tracks.identities) if identity.number is None]:
             score = scores.get(track)
             if score is None:
                 tracks.credit_seconds[track] -= elapsed
@@ -175,34 +166,27 @@ class Tracker:
 
     def _name(self, newcomer: int, gone: set[int]) -> set[int]:
         """Give a newcomer a new number, or that of somebody who went out of sight here before; the latter's track."""
-        tracks, born = self._tracks, self._tracks.born_seconds[newcomer]
+        tracks, born = self._tracks, self._tracks.people["born_seconds"][newcomer]
         lost = [
-            track for track, number in enumerate(tracks.numbers)
-            if number is not None and track not in gone and tracks.seen_seconds[track] < born
+            track for track, identity in enumerate(tracks.identities)
+            if identity.number is not None and track not in gone and tracks.seen_seconds[track] < born
         ]  # fmt: skip
         distance, nearest = min(((tracks.way_back(track, newcomer), track) for track in lost), default=(np.inf, -1))
         if distance <= 1:
-            tracks.keys[newcomer], tracks.numbers[newcomer] = tracks.keys[nearest], tracks.numbers[nearest]
+            tracks.identities[newcomer] = tracks.identities[nearest]
             return {nearest}
-        tracks.numbers[newcomer] = self.next_number
+        tracks.identities[newcomer] = Identity(tracks.identities[newcomer].key, self.next_number)
         self.next_number += 1
         return set()
 
-    def _welcome(self, people: list[int], poses: Poses, seconds: float) -> dict[int, int]:
+    def _welcome(self, people: list[int], bodies: Bodies, seconds: float) -> dict[int, int]:
         """The tracks of people seen for the first time."""
         keys = list(range(self._next_key, self._next_key + len(people)))
         self._next_key += len(people)
         first = len(self._tracks)
-        self._tracks = self._tracks.joined(Tracks.newcomers(keys, poses.select(people), seconds))
+        self._tracks = self._tracks.joined(Tracks.newcomers(keys, bodies, people, seconds))
         return {person: first + place for place, person in enumerate(people)}
 
     def _forget(self, gone: set[int]) -> None:
         if gone:
             self._tracks = self._tracks.select([track for track in range(len(self._tracks)) if track not in gone])
-
-
-def _best_first(similarity: NDArray[np.float64], least: float) -> list[tuple[int, int]]:
-    """Rows and columns that may be paired, most similar first."""
-    rows, columns = (similarity >= least).nonzero()
-    order = (-similarity[rows, columns]).argsort(kind="stable")
-    return list(zip(rows[order].tolist(), columns[order].tolist(), strict=True))

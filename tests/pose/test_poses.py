@@ -37,6 +37,13 @@ def test_the_maker_keeps_a_writable_array() -> None:
     scores[0] = 0.5
 
 
+def test_arrays_of_other_people_are_shared(three: Poses) -> None:
+    again = Poses(three.keypoints + 1, three.boxes, three.scores)
+    assert again.boxes is three.boxes
+    assert again.scores is three.scores
+    assert not again.keypoints.flags.writeable
+
+
 @pytest.mark.parametrize(
     ("keypoints", "boxes", "scores", "words"),
     [
