@@ -7,7 +7,9 @@ The network is replaced by one that recites made people (`bench/crowd.py`); ever
 - overhead: frames that lie in memory go through gathering, tracker, keypoint filter, embedding, search in the starter
   database, vote and smoothing; milliseconds per frame, with 5 people in each, for 1, 4 and 16 sources: of CPU time, all
   threads together, and of wall time. Once four frames at a time, as recordings and cameras on a GPU come, and once one
-  at a time, as cameras on a CPU. The limit is 1 ms.
+  at a time, as cameras on a CPU. The limit is 1 ms. The cores of a shared machine change their speed by half within
+  minutes, so a yardstick is measured before and after every round: a small step of NumPy, the larger of two arrays of
+  five people's 17 numbers. The loop is some thousand such steps; their number stays the same where milliseconds do not.
 - soak: a real clip of so many small pictures, read by the real file source as fast as it goes, labelled, drawn, written
   as H.264, JSON lines and a timeline. Resident memory, open files and threads are noted along the way.
 """
@@ -114,7 +116,7 @@ def main() -> int:
             print(
                 f"{sources} sources, {PEOPLE} people each, {batch_size} frames at a time: "
                 f"{show(figures['cpu_ms'], 2)} ms of CPU a frame, {show(figures['wall_ms'], 2)} of time "
-                f"(limit {LIMIT_MS:g})"
+                f"(limit {LIMIT_MS:g}), {show(figures['steps'], 0)} steps of {show(figures['step_us'], 2)} µs"
             )
     if args.frames:
         result["soak"] = _soak(index, args.frames)
@@ -126,18 +128,38 @@ def _overhead(index: PostureIndex, batch_size: int, repeats: int) -> dict[str, A
     settings = Settings()
     wall: dict[str, list[float]] = {"1": [], "4": [], "16": []}
     cpu: dict[str, list[float]] = {count: [] for count in wall}
+    step: dict[str, list[float]] = {count: [] for count in wall}
     for repeat in range(-1, repeats):  # the first one warms up
         for count in wall:
             frames = 1600 // int(count)
             sources = [InMemory(n, frames) for n in range(int(count))]
             reciter = Reciter(PEOPLE, batch_size)
+            step_before = _step_us()
             start, start_cpu = time.perf_counter(), cpu_seconds()
             with Gathering(sources) as gathering:
                 done = sum(1 for _ in scenes(gathering, reciter, index, settings, tally=Tally()))  # type: ignore[arg-type]
             if repeat >= 0:
                 wall[count].append(1e3 * (time.perf_counter() - start) / done)
                 cpu[count].append(1e3 * (cpu_seconds() - start_cpu) / done)
-    return {count: {"cpu_ms": spread(cpu[count], 3), "wall_ms": spread(wall[count], 3)} for count in wall}
+                step[count].append((step_before + _step_us()) / 2)
+    return {
+        count: {
+            "cpu_ms": spread(cpu[count], 3),
+            "wall_ms": spread(wall[count], 3),
+            "step_us": spread(step[count], 3),
+            "steps": spread([1e3 * ms / us for ms, us in zip(cpu[count], step[count], strict=True)], 0),
+        }
+        for count in wall
+    }
+
+
+def _step_us() -> float:
+    """What a small step of NumPy costs here and now, microseconds of this thread's CPU time."""
+    a, b = np.zeros((PEOPLE, 17)), np.ones((PEOPLE, 17))
+    start = time.thread_time()
+    for _ in range(20_000):
+        np.maximum(a, b)
+    return (time.thread_time() - start) / 20_000 * 1e6
 
 
 def _soak(index: PostureIndex, frames: int) -> dict[str, Any]:

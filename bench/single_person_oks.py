@@ -29,7 +29,10 @@ def main() -> int:
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="the pictures")
     parser.add_argument("keypoints", type=Path, metavar="KEYPOINTS", help="the teacher's keypoints, .npz")
     parser.add_argument("--part", default="test", help="only paths below this folder (test)")
-    parser.add_argument("--size", type=int, nargs="+", default=[416], help="longest side of the network's input (416)")
+    parser.add_argument(
+        "--size", type=_sizes, nargs="+", default=[None], metavar="N",
+        help="longest side of the network's input, or N+N for looks at the same picture (as stance does)",
+    )  # fmt: skip
     parser.add_argument("--weights", metavar="FILE", help="weights of the network (those that ship)")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threshold", type=float, default=0.1, help="people below this score are not found (0.1)")
@@ -76,6 +79,10 @@ def main() -> int:
     print(f"{result['pictures']} clear persons, {result['not_clear']} left out")
     write(args.out, result, before, machine())
     return 0
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    return tuple(map(int, text.split("+")))
 
 
 def compare(estimator: Any, paths: list[Path], labelled: Any) -> Any:

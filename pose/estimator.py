@@ -31,7 +31,7 @@ Stage = Callable[[str], AbstractContextManager[object]]
 
 MAX_CONCURRENCY = 8  # every batch in the network holds its pictures
 LARGE_SIZES = (640,)
-SMALL_SIZES = (416, 192)
+SMALL_SIZES = (416, 224)
 LOOKS_IOU = 0.5
 """Two looks draw the box of one person differently, so with several looks a smaller overlap already is one person: of
 the small network's finds on 300 pictures of COCO 61 are second ones instead of 79, and nobody is lost."""
@@ -60,7 +60,7 @@ class PoseEstimator:
         device: `auto`, `cpu` or `cuda:N`.
         precision: `auto`, `fp32`, `bf16` or `fp16`.
         image_size: longest side of the network's input in pixels, or several such sizes. None takes 640 for w6 on a
-            GPU, else 416 and 192. Rounded up to multiples of the network's largest stride.
+            GPU, else 416 and 224. Rounded up to multiples of the network's largest stride.
         person_threshold: people below this score are left out, 0–1.
         iou_threshold: of two boxes that overlap more than this, the better one stays, 0–1.
         batch_size: pictures the network sees at once; None takes 8 on a GPU and 4 on a CPU.
