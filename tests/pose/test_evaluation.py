@@ -291,7 +291,7 @@ def test_agreement_on_real_pictures(shared: Path) -> None:
 class Nameplates:
     """Finds in a picture the one person whose place its colour tells, in batches as the real estimator takes them."""
 
-    image_size, batch_size, concurrency = 64, 4, 2
+    sizes, batch_size, concurrency = "64", 4, 2
 
     def __init__(self) -> None:
         self.shapes: list[set[tuple[int, ...]]] = []
