@@ -62,7 +62,8 @@ class PoseEstimator:
         image_size: longest side of the network's input in pixels, or several such sizes. None takes 640 for w6 on a
             GPU, else 416 and 224. Rounded up to multiples of the network's largest stride.
         person_threshold: people below this score are left out, 0–1.
-        iou_threshold: of two boxes that overlap more than this, the better one stays, 0–1.
+        iou_threshold: of two boxes that overlap more than this, the better one stays, 0–1. With several looks it is 0.5
+            at most.
         batch_size: pictures the network sees at once; None takes 8 on a GPU and 4 on a CPU.
         stage: called with a stage's name (`pre-process`, `network`, `nms`), gives a context in which the stage runs;
             for profiling.

@@ -42,8 +42,8 @@ class Handoff(Closing):
             left behind, as a daemon, and a warning says so.
         stage: called with "read", gives a context in which each frame is read; for profiling. Of a live source it
             includes the wait for the picture.
-        lock, changed: a lock, and a condition on it that is notified when there is more to take; shared by hand-offs
-            that are waited for together.
+        lock, changed: a lock, and a condition on it that is notified when there is more to take; both or neither.
+            Shared by hand-offs that are waited for together.
 
     Attributes:
         source: the source.
