@@ -32,20 +32,20 @@ import numpy as np
 from bench.crowd import crowd
 from bench.machine import cpu_seconds, limit_cores, load, machine, show, spread, write
 from index.posture_index import PostureIndex
-from index.store import choose_prefix
+from index.storage.store import choose_prefix
 from pose.poses import Poses
+from stream.drawing.overlay import Overlay
 from stream.frame import Frame
-from stream.gathering import Gathering
-from stream.json_lines import JsonLinesSink
-from stream.overlay import Overlay
 from stream.pipeline import scenes
 from stream.pipeline import write as write_scenes
-from stream.recording import Recording
-from stream.settings import Settings
-from stream.source_state import SourceState, SourceStatus
-from stream.sources import SourceInfo, open_source
-from stream.tally import Tally
-from stream.timeline_sink import TimelineSink
+from stream.reading.batcher import Gathering
+from stream.run.tally import Tally
+from stream.settings.model import Settings
+from stream.sinks.json_lines import JsonLinesSink
+from stream.sinks.timeline.sink import TimelineSink
+from stream.sinks.video.recording import Recording
+from stream.sources.base import SourceInfo, open_source
+from stream.sources.status import SourceState, SourceStatus
 
 PEOPLE = 5
 LIMIT_MS = 1.0

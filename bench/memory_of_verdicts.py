@@ -23,7 +23,7 @@ from bench.machine import load, machine, write
 
 RESULT: Final = Path(__file__).parent / "results" / "memory_of_verdicts.json"
 LEAST_SECONDS: Final = 2.0
-LEAST_SHARE: Final = 0.05  # of a label without votes, as in `stream.evidence`
+LEAST_SHARE: Final = 0.05  # of a label without votes, as in `stream.people.evidence`
 
 
 def main() -> int:
@@ -35,7 +35,7 @@ def main() -> int:
 
     from stream.assembly import make_estimator, open_index
     from stream.pipeline import scenes
-    from stream.settings import Settings
+    from stream.settings.model import Settings
 
     settings = Settings()
     estimator, index = make_estimator(settings), open_index(settings)

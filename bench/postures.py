@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from bench.machine import load, machine, write
 from index import PostureIndex, Verdict
 from pose.keypoints import Keypoint as K
-from stream.settings import IndexSettings
+from stream.settings.model import IndexSettings
 
 RESULT: Final = Path(__file__).parent / "results" / "postures.json"
 DATA: Final = ("postures", "yoga")

@@ -18,10 +18,10 @@ from typing import Any
 from stream.assembly import make_estimator, open_index
 from stream.pipeline import scenes
 from stream.scene import Scene
-from stream.settings import Settings
+from stream.settings.model import Settings
 
 try:
-    from stream.look_ahead import LookAhead
+    from stream.people.viterbi import LookAhead
 except ImportError:  # code from before it
     LookAhead = None  # type: ignore[assignment,misc]
 

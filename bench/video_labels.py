@@ -27,11 +27,11 @@ import numpy as np
 from bench.machine import load, machine, write
 from index import PostureIndex, Unknown, Verdict, starter_prefix
 from pose.poses import Poses
-from stream.evaluate_video_command import evaluation_record
+from stream.commands.evaluate_video import evaluation_record
 from stream.frame import Frame
+from stream.reports.true_postures import read_true_postures
+from stream.reports.video_evaluation import VideoEvaluation, evaluate_video, shown_of_main_person
 from stream.scene import Person, Scene
-from stream.true_postures import read_true_postures
-from stream.video_evaluation import VideoEvaluation, evaluate_video, shown_of_main_person
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 INTERVALS: Final = ROOT / "tests" / "intervals"

@@ -15,17 +15,17 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from index import store
-from index.backend import Neighbours
-from index.calibration import Calibration, calibrate
-from index.commit import finish_pending, locked
+from index.classification import Matches, Unknown, Verdict, vote
 from index.errors import DatabaseDamaged, DatabaseExists, DatabaseMismatch
-from index.examples import Examples
-from index.known import KnownPictures
-from index.nearest import nearest
-from index.passport import Network, Passport
-from index.verdict import Matches, Unknown, Verdict, vote
-from pose.embedding import DEFAULT_EMBEDDING, Embedding, get_embedding
+from index.search.backend import Neighbours
+from index.search.calibration import Calibration, calibrate
+from index.search.nearest import nearest
+from index.storage import store
+from index.storage.commit import finish_pending, locked
+from index.storage.examples import Examples
+from index.storage.known_pictures import KnownPictures
+from index.storage.manifest import Network, Passport
+from pose.embeddings.registry import DEFAULT_EMBEDDING, Embedding, get_embedding
 
 __all__ = ["Added", "Outcome", "PostureIndex"]
 
@@ -71,7 +71,7 @@ class PostureIndex:
     Thread-safe: one thread may teach while another classifies.
 
     Args:
-        embedding: a name in the registry of `pose.embedding`; by default that of new databases, as in `build_index`.
+        embedding: a name in `pose.embeddings.registry`; by default that of new databases, as in `build_index`.
             A pair that earlier tools wrote is loaded as what it is, `nose25`.
         device: where to search: "auto", "cpu", "cuda" or "cuda:N".
 
@@ -175,7 +175,7 @@ class PostureIndex:
 
     @property
     def calibration(self) -> Calibration:
-        """How distances are to be read, see `index.calibration`.
+        """How distances are to be read, see `index.search.calibration`.
 
         Measured anew once the database has grown by a tenth, and at every save after additions.
         """
@@ -272,7 +272,7 @@ class PostureIndex:
                 return Matches(*self._neighbours.search(embeddings, k))
 
     def vote(self, matches: Matches, min_share: float = 0.5, min_margin: float = 0.0) -> list[Verdict]:
-        """What each person's neighbours call the posture; see `index.verdict.vote`."""
+        """What each person's neighbours call the posture; see `index.classification.vote`."""
         with self._lock:
             codes, classes, calibration = self._row_codes(), self.classes, self.calibration
         return vote(
@@ -300,7 +300,7 @@ class PostureIndex:
             k: how many neighbours vote.
             min_share: probability below which a posture is unknown, 0–1.
             min_margin: lead over the second label below which it is unknown, 0–1.
-            unfit: why people could not be embedded, N reasons of `pose.gate.unfit`; too few keypoints by default.
+            unfit: why people could not be embedded, N reasons of `quality_gate.unfit`; too few keypoints by default.
         """
         with self._lock:
             verdicts = self.vote(self.search(embeddings, k), min_share, min_margin)

@@ -12,16 +12,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pose.checkpoint import load_network, sha256
-from pose.deploy import fold_input, fuse
-from pose.device import choose_device, choose_precision
 from pose.errors import PoseError, WeightsMissing
-from pose.head import COLUMNS, decode_above
+from pose.inference.device import choose_device, choose_precision
+from pose.inference.letterbox import Letterbox
+from pose.inference.nms import non_maximum_suppression
 from pose.keypoints import KEYPOINT_COUNT
-from pose.letterbox import Letterbox
-from pose.nms import non_maximum_suppression
+from pose.networks.deploy import fold_input, fuse
+from pose.networks.head import COLUMNS, decode_above
 from pose.poses import Poses
-from pose.weights import find_weights
+from pose.weight_files.checkpoint import load_network, sha256
+from pose.weight_files.location import find_weights
 
 __all__ = ["PoseEstimator"]
 
@@ -54,7 +54,7 @@ class PoseEstimator:
     What all looks find goes through one suppression, in which the better score stays.
 
     Args:
-        weights: a weights file; None finds the file of `network` (see `pose.weights`).
+        weights: a weights file; None finds the file of `network` (see `pose.weight_files.location`).
         network: `yolov7-w6-pose`, `yolov7-tiny-pose`, or `auto`: w6 when its weights are there and a GPU is, tiny
             otherwise.
         device: `auto`, `cpu` or `cuda:N`.

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from index import PostureIndex, choose_prefix
-from index.store import DEFAULT_PREFIX
+from index.storage.store import DEFAULT_PREFIX
 from stream.errors import SourceError
-from stream.gathering import Gathering
-from stream.settings import Settings
-from stream.sources import Source, open_source
+from stream.reading.batcher import Gathering
+from stream.settings.model import Settings
+from stream.sources.base import Source, open_source
 
 if TYPE_CHECKING:
     from pose.estimator import PoseEstimator

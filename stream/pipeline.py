@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from pose.pool import EstimatorPool
 from stream.assembly import make_estimator, make_gathering, open_from_settings, open_index, warn_of_other_weights
 from stream.errors import SourceError
-from stream.fan_out import FanOut
 from stream.frame import Frame
-from stream.gathering import Gathering
-from stream.look_ahead import LookAhead
+from stream.people.viterbi import LookAhead
+from stream.reading.batcher import Gathering
 from stream.recogniser import Recogniser
+from stream.run.tally import Tally
 from stream.scene import Scene
-from stream.settings import Settings
-from stream.sinks import Drawing, Sink
-from stream.sources import Source
-from stream.tally import Tally
+from stream.settings.model import Settings
+from stream.sinks.base import Drawing, Sink
+from stream.sinks.fan_out import FanOut
+from stream.sources.base import Source
 
 if TYPE_CHECKING:
     from index.posture_index import PostureIndex

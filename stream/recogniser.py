@@ -7,18 +7,18 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 
+from index.classification import Verdict
 from index.posture_index import PostureIndex
-from index.verdict import Verdict
+from pose.embeddings.quality_gate import unfit
 from pose.estimator import PoseEstimator
-from pose.gate import unfit
 from pose.poses import Poses
 from stream.frame import Frame
-from stream.keypoint_filter import KeypointFilter
-from stream.likeness import Bodies, scores_apart
+from stream.people.keypoint_filter import KeypointFilter
+from stream.people.label_smoother import LabelSmoother
+from stream.people.similarity import Bodies, scores_apart
+from stream.people.tracker import Identity, Tracker
 from stream.scene import Person, Scene
-from stream.settings import Settings
-from stream.smoothing import LabelSmoother
-from stream.tracker import Identity, Tracker
+from stream.settings.model import Settings
 
 __all__ = ["Recogniser"]
 

@@ -9,7 +9,7 @@ from pose.poses import Poses
 from stream.frame import Frame
 
 if TYPE_CHECKING:
-    from index.verdict import Verdict
+    from index.classification import Verdict
 
 __all__ = ["Person", "Scene"]
 

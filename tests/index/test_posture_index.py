@@ -14,8 +14,8 @@ import pytest
 
 from index import Matches, Outcome, PostureIndex, Unknown
 from index.errors import DatabaseMismatch
-from pose.embedding import DEFAULT_EMBEDDING
-from pose.gate import Unfit
+from pose.embeddings.quality_gate import Unfit
+from pose.embeddings.registry import DEFAULT_EMBEDDING
 from pose.poses import Poses
 from tests.worlds import person
 

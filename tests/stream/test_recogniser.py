@@ -11,9 +11,9 @@ from index import PostureIndex
 from pose import Poses, get_embedding
 from stream.frame import Frame
 from stream.recogniser import Recogniser
-from stream.settings import Settings
-from stream.status import summary
-from stream.tally import SourceTally
+from stream.run.status import summary
+from stream.run.tally import SourceTally
+from stream.settings.model import Settings
 from tests.worlds import person, poses
 
 BLANK = np.zeros((480, 640, 3), np.uint8)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from index.verdict import Unknown, Verdict
+from index.classification import Unknown, Verdict
 from pose.poses import Poses
 from stream.frame import Frame
 from stream.scene import Person, Scene

@@ -1,0 +1,24 @@
+"""Verdicts for made worlds: what a frame says, without a database."""
+
+from index.classification import Unknown, Verdict
+
+
+def certain(label: str | None) -> Verdict:
+    """All votes for one label; None is a person that cannot be judged."""
+    if label is None:
+        return Verdict(None, 0.0, float("nan"), None, Unknown.TOO_FEW_KEYPOINTS, (), (), ())
+    return votes(**{label: 1.0})
+
+
+def votes(**parts: float) -> Verdict:
+    """These parts of the vote; below half, no majority."""
+    ordered = tuple(sorted(parts.items(), key=lambda item: -item[1]))
+    best, share = ordered[0]
+    label, reason = (best, None) if share >= 0.5 else (None, Unknown.NO_MAJORITY)
+    return Verdict(label, share, 0.1, best, reason, (0,), (best,), (0.1,), ordered)
+
+
+def too_far(**parts: float) -> Verdict:
+    """These parts of the vote, of neighbours that are too far to count."""
+    ordered = tuple(parts.items())
+    return Verdict(None, ordered[0][1], 9.0, ordered[0][0], Unknown.TOO_FAR, (0,), ("x",), (9.0,), ordered)
