@@ -7,7 +7,6 @@ names (see `pose.weight_files.key_table`).
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import pickle
@@ -26,7 +25,7 @@ from pose.networks.yolov7_pose import YoloPose, build_network
 from pose.weight_files.key_table import HEAD_KEYS, HEAD_LAYER, LAYER_KEYS
 from pose.weight_files.unpickle import Shell, StoredTensor, load_pickled
 
-__all__ = ["Checkpoint", "load_network", "published_names", "read_checkpoint", "save_network", "sha256"]
+__all__ = ["Checkpoint", "load_network", "published_names", "read_checkpoint", "save_network"]
 
 LISTED_KEYS = 6  # how many offending keys an error names
 
@@ -42,12 +41,6 @@ class Checkpoint:
 
     architecture: Architecture
     state: dict[str, Tensor]
-
-
-def sha256(file: str | Path) -> str:
-    """SHA-256 of a file's content, in hexadecimal."""
-    with Path(file).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def read_checkpoint(file: str | Path, network: str | None = None) -> Checkpoint:
