@@ -132,6 +132,7 @@ class Exchange(nn.Module):
         sources = [units(x) for units, x in zip(self.branches, branches, strict=True)]
         sums: list[Tensor] = []
         for paths in self.paths:
+            assert isinstance(paths, nn.ModuleList)
             first, *others = (way(x) for way, x in zip(paths, sources, strict=True))
             total = 2 * first
             for x in others:
@@ -162,12 +163,10 @@ class Ascent(nn.Module):
         self.steps = nn.ModuleList(Separable(c, channels[max(i - 1, 0)]) for i, c in enumerate(channels))
 
     def forward(self, branches: Sequence[Tensor]) -> Tensor:
-        x: Tensor | None = None
-        for step, branch in zip(reversed(self.steps), reversed(branches), strict=True):
-            if x is not None:
-                branch = branch + F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=True)
-            x = step(branch)
-        assert x is not None
+        *upper, (lowest_step, lowest) = zip(self.steps, branches, strict=True)
+        x = lowest_step(lowest)  # [B, 160, 8, 6]
+        for step, branch in reversed(upper):
+            x = step(branch + F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=True))
         return x  # [B, 40, 64, 48]
 
 

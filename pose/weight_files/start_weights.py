@@ -16,7 +16,7 @@ from pose.weight_files import tinypose_keys
 
 __all__ = ["listing_keys", "load_start_weights"]
 
-KEYS: Final = {
+KEYS: Final[dict[type[nn.Module], tuple[dict[str, tuple[int, ...]], tuple[int, ...]]]] = {
     TinyPose: (tinypose_keys.CONVOLUTIONS, tinypose_keys.CONSTANTS),
 }
 LISTED: Final = 6  # how many offending keys an error names
