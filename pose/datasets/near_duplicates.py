@@ -18,8 +18,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pose.datasets.picture_file import read_picture
 from pose.errors import PictureError
-from pose.picture_file import read_picture
 
 __all__ = ["MIN_CORRELATION", "fingerprints", "near_duplicates"]
 
