@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pose.detections import Detections
 from pose.inference.nms import non_maximum_suppression
-from pose.inference.runtimes import Runtime
+from pose.inference.runtimes.runtime import Runtime
 from pose.inference.steps import Answer
 
 __all__ = ["PersonDetector"]
@@ -42,7 +42,8 @@ class PersonDetector:
             bgr: uint8 `[H, W, 3]`.
         """
         height, width = bgr.shape[:2]
-        x = cv2.resize(bgr, (self.size, self.size), interpolation=cv2.INTER_CUBIC)
+        x = np.empty((1, self.size, self.size, 3), np.uint8)
+        cv2.resize(bgr, (self.size, self.size), dst=x[0], interpolation=cv2.INTER_CUBIC)
         scale = np.array([width, height, width, height], np.float32) / self.size
 
         def read(outputs: list[Any]) -> Detections:
@@ -52,7 +53,7 @@ class PersonDetector:
             keep = non_maximum_suppression(boxes, scores, self.iou_threshold)
             return self._largest(Detections(boxes[keep], scores[keep]))
 
-        return Answer((self.runtime.submit(x[None]),), read)
+        return Answer((self.runtime.submit(x),), read)
 
     def _largest(self, found: Detections) -> Detections:
         """At most `max_people`, the best first."""

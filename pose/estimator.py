@@ -12,13 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose.closing import Closing
-from pose.errors import WeightsMissing
-from pose.inference.steps import Steps, complete
-from pose.network_descriptions import AUTO, TOP_DOWN, NetworkDescription, describe_network
+from pose.inference.device_name import find_device
+from pose.inference.steps import Steps, complete, together
+from pose.network_descriptions import AUTO, TOP_DOWN
 from pose.poses import Poses
-from pose.weight_files.digest import sha256
-from pose.weight_files.header import network_of
-from pose.weight_files.location import find_weights
+from pose.weight_files.network_files import find_network
 
 if TYPE_CHECKING:
     from pose.one_shot import OneShot
@@ -52,15 +50,19 @@ class PoseEstimator(Closing):
         image_size: longest side of the input in pixels, or several such sizes for a one-shot network (multi-scale
             inference); None takes what suits the network.
         person_threshold: people below this score are left out, 0–1; None takes the network's own.
-        iou_threshold: of two boxes that overlap more than this, the better one stays, 0–1; None takes the network's own.
+        high_score_threshold: people from this score on are matched to tracks first, 0–1; None takes the network's own.
+        iou_threshold: of two boxes that overlap more, the better one stays, 0–1; None takes the network's own.
         max_people: in a picture, the largest first.
-        batch_size: pictures of a one-shot network in one call on a GPU; None takes 8.
+        batch_size: pictures in one call that suit the device; None takes 8.
+        judging: whether average precision is to be measured: where people cost nothing, the whole curve of precision
+            over recall is looked at, and everybody stays.
         stage: called with a stage's name, gives a context in which the stage runs; for profiling.
 
     Attributes:
         network: name of the network in use.
         description: what is known of it, its thresholds among them.
         parts: the name and the SHA-256, in hexadecimal, of every weights file in use.
+        batch_size: as above, resolved.
         device, precision: where and in what it computes.
         image_sizes: as above, resolved, the largest first.
         top_down: its two halves, if it has two.
@@ -85,9 +87,11 @@ class PoseEstimator(Closing):
         threads: int | None = None,
         image_size: int | Sequence[int] | None = None,
         person_threshold: float | None = None,
+        high_score_threshold: float | None = None,
         iou_threshold: float | None = None,
         max_people: int = MAX_PEOPLE,
         batch_size: int | None = None,
+        judging: bool = False,
         stage: Stage = nullcontext,
     ):
         sizes = (image_size,) if isinstance(image_size, int) else image_size
@@ -95,16 +99,26 @@ class PoseEstimator(Closing):
             raise ValueError(f"image_size is {image_size}, not at least 1")
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}, not at least 1")
-        for name, value in (("person_threshold", person_threshold), ("iou_threshold", iou_threshold)):
+        for name, value in (
+            ("person_threshold", person_threshold),
+            ("high_score_threshold", high_score_threshold),
+            ("iou_threshold", iou_threshold),
+        ):
             if value is not None and not 0 <= value <= 1:
                 raise ValueError(f"{name} is {value}, not in 0–1")
         self.stage = stage
-        self.device = device_name(device)
-        given = None if weights is None else Path(weights)
-        self.description, files = _choose(network, given, self.device)
+        self.device = find_device(device)
+        files = find_network(network, None if weights is None else Path(weights), gpu=self.device != "cpu")
+        self.description = files.description
         self.network = self.description.name
-        self.parts = tuple((part, sha256(file)) for part, file in files.items())
-        self.person_threshold = self.description.person_threshold if person_threshold is None else person_threshold
+        self.parts = files.parts
+        self.batch_size = batch_size or 8
+        if person_threshold is None:
+            person_threshold = self.description.judged_threshold if judging else self.description.person_threshold
+        self.person_threshold = person_threshold
+        self.high_score_threshold = (
+            self.description.high_score_threshold if high_score_threshold is None else high_score_threshold
+        )
         self.iou_threshold = self.description.iou_threshold if iou_threshold is None else iou_threshold
         sizes = tuple(sizes or (self.description.image_sizes[self.device != "cpu"],))
         self._network: OneShot | TopDown
@@ -112,7 +126,7 @@ class PoseEstimator(Closing):
             from pose.assembly import open_top_down
 
             self._network = self.top_down = open_top_down(
-                files, self.parts, device=self.device, precision=precision, runtime=runtime, threads=threads,
+                files, device=self.device, precision=precision, runtime=runtime, threads=threads,
                 size=max(sizes), threshold=self.person_threshold, iou_threshold=self.iou_threshold,
                 max_people=max_people,
             )  # fmt: skip
@@ -121,9 +135,9 @@ class PoseEstimator(Closing):
 
             self.top_down = None
             self._network = open_one_shot(
-                files[self.network], self.network, device=self.device, precision=precision, threads=threads,
+                files, device=self.device, precision=precision, threads=threads,
                 sizes=sizes, threshold=self.person_threshold, iou_threshold=self.iou_threshold,
-                max_people=max_people, batch_size=batch_size or 8, stage=stage,
+                max_people=max_people, batch_size=self.batch_size, stage=stage,
             )  # fmt: skip
         self.precision = self._network.precision
         self.image_sizes = self._network.image_sizes

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pose.inference.crops import crop_matrices, cut_crops, to_picture
 from pose.inference.heatmaps import decode_heatmaps
-from pose.inference.runtimes import Runtime
+from pose.inference.runtimes.runtime import Runtime
 from pose.inference.steps import Answer
 from pose.keypoints import KEYPOINT_COUNT
 from pose.keypoints import Keypoint as K

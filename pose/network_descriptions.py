@@ -21,7 +21,6 @@ class NetworkDescription:
         image_sizes: longest sides of its input in pixels, where settings name none: one on a CPU, one on a GPU.
         person_threshold: people below this score are left out, 0–1.
         high_score_threshold: people from this score on are matched to tracks first, 0–1.
-        keypoint_threshold: keypoints from this score on count as seen, 0–1.
         iou_threshold: of two boxes that overlap more than this, the better one stays, 0–1.
         judged_threshold: the `person_threshold` that average precision is measured with: where people cost nothing,
             the whole curve of precision over recall is looked at.
@@ -32,7 +31,6 @@ class NetworkDescription:
     image_sizes: tuple[int, int]
     person_threshold: float
     high_score_threshold: float
-    keypoint_threshold: float
     iou_threshold: float
     judged_threshold: float
 
@@ -40,7 +38,6 @@ class NetworkDescription:
 _ONE_SHOT: Final = {
     "person_threshold": 0.1,
     "high_score_threshold": 0.3,
-    "keypoint_threshold": 0.5,
     "iou_threshold": 0.65,
     "judged_threshold": 0.005,
 }
@@ -52,7 +49,6 @@ NETWORKS: Final = {
         (320, 320),
         person_threshold=0.2,
         high_score_threshold=0.3,
-        keypoint_threshold=0.4,
         iou_threshold=0.6,
         judged_threshold=0.2,
     ),

@@ -83,7 +83,9 @@ class OneShot:
         self.iou_threshold = iou_threshold
         self.max_people = max_people
         self._stride = model.architecture.strides[-1]
-        self.image_sizes = tuple(sorted({-(-size // self._stride) * self._stride for size in image_sizes}, reverse=True))
+        self.image_sizes = tuple(
+            sorted({-(-size // self._stride) * self._stride for size in image_sizes}, reverse=True)
+        )
         self.batch_size = batch_size if device.type == "cuda" else 1
         self.stage = stage
         self._anchors = model.head.anchors.to(device)
@@ -107,6 +109,11 @@ class OneShot:
         """How many pictures under way use the device best: one per thread on a CPU; on a GPU those of the batch in work
         and of the next."""
         return 2 * self.batch_size if self.device.type == "cuda" else self._calls_at_once
+
+    @property
+    def where(self) -> str:
+        """The device."""
+        return str(self.device)
 
     @property
     def precision(self) -> str:

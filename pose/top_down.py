@@ -28,11 +28,23 @@ class TopDown:
     Attributes:
         detector: where people are.
         keypoints: their keypoints.
+        where: the device.
     """
 
-    def __init__(self, detector: PersonDetector, keypoints: KeypointFinder) -> None:
+    def __init__(self, detector: PersonDetector, keypoints: KeypointFinder, where: str = "cpu") -> None:
         self.detector = detector
         self.keypoints = keypoints
+        self.where = where
+
+    @property
+    def precision(self) -> str:
+        """`fp32`, `bf16` or `fp16`."""
+        return self.keypoints.runtime.precision
+
+    @property
+    def image_sizes(self) -> tuple[int, ...]:
+        """Of the detector's input, px."""
+        return (self.detector.size,)
 
     @property
     def concurrency(self) -> int:
@@ -66,3 +78,8 @@ class TopDown:
             wins = confidence(better) > confidence(keypoints[turned])
             keypoints[turned[wins]] = better[wins]
         return keypoints
+
+    def close(self) -> None:
+        """End the networks' threads. Twice does no harm."""
+        self.detector.runtime.close()
+        self.keypoints.runtime.close()

@@ -4,6 +4,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from stream.true_postures import read_true_postures
 
 from bench.marked_people import (
     ENTRANCES,
@@ -16,7 +17,6 @@ from bench.marked_people import (
     read_visits,
 )
 from index import PostureIndex, starter_prefix
-from stream.true_postures import read_true_postures
 
 FILES = sorted(PEOPLE.glob("*.csv"))
 ONE_REGION = ("one_person_comes_and_goes", "pushups", "squats", "two_people_1080p")

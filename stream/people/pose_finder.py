@@ -2,8 +2,8 @@
 
 A detector is dear and a crop is cheap, and people are mostly where they were going. So between two detections crops
 come from where the tracker expects everybody (as in BlazePose, Bazarevsky et al., 2020, for one person), and the
-detector runs beside them every `detect_every_seconds`; at once when somebody is lost. A crop cannot say that it looks at
-nobody, or at a neighbour. It is noticed by what it shows:
+detector runs beside them every `detect_every_seconds`; at once when somebody is lost. A crop that looks at nobody, or at
+a neighbour, is noticed by what it shows:
 
 - its keypoints are hardly visible, or lie on one heap: nobody is there;
 - they are unlike those that were expected: it slid to a neighbour;
@@ -117,8 +117,10 @@ class PoseFinder:
         self._latest = []
 
     def _may_rest(self, one: _Remembered, seconds: float) -> bool:
-        return self._calm_every > 0 and one.calm_since < seconds - CALM_SECONDS and (
-            seconds - one.looked < self._calm_every - TICK
+        return (
+            self._calm_every > 0
+            and one.calm_since < seconds - CALM_SECONDS
+            and (seconds - one.looked < self._calm_every - TICK)
         )
 
 
@@ -159,7 +161,7 @@ def _still_there(
     for better, worse in _twice(keypoints, sides.prod(axis=1)):
         there[worse if like[better] >= like[worse] else better] = False
     found = []
-    for one, points, alike, seen in zip(people, keypoints, like, there, strict=True):
+    for one, points, seen in zip(people, keypoints, there, strict=True):
         if seen:
             found.append(_seen_again(one, points, seconds))
     return found, not there.all()
@@ -171,9 +173,7 @@ def _seen_again(one: _Remembered, keypoints: NDArray[np.float32], seconds: float
     moved = np.linalg.norm((keypoints - one.keypoints)[both, :2], axis=1).mean() if both.any() else np.inf
     side = float((box[2:] - box[:2]).max())
     calm = moved <= CALM_SPEED * side * max(seconds - one.looked, 1e-3)
-    return replace(
-        one, box=box, keypoints=keypoints, looked=seconds, calm_since=one.calm_since if calm else seconds
-    )
+    return replace(one, box=box, keypoints=keypoints, looked=seconds, calm_since=one.calm_since if calm else seconds)
 
 
 def _is_somebody(keypoints: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -215,7 +215,11 @@ def _matched(found: list[_Remembered], detections: Detections) -> tuple[list[_Re
             box = detections.boxes[detection]
             kept.append(
                 replace(
-                    one, box=box, margins=_margins(one.keypoints, box), score=float(detections.scores[detection]), missed=0
+                    one,
+                    box=box,
+                    margins=_margins(one.keypoints, box),
+                    score=float(detections.scores[detection]),
+                    missed=0,
                 )
             )
         elif one.missed + 1 < MISSED or float(confidence(one.keypoints[None])[0]) >= SURE:

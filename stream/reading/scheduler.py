@@ -17,7 +17,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final, Generic, Self, TypeVar
@@ -109,7 +109,7 @@ class Scheduler(Closing):
         concurrency: int = 1,
         ahead: Callable[[Source], int] = lambda _: 1,
         idle: Callable[[], None] | None = None,
-    ) -> Iterator[list[tuple[Frame, Result]]]:
+    ) -> Generator[list[Result], None, None]:
         """What `begin` makes of every frame, as soon as it is there, for every source in the order of its frames.
 
         Args:
@@ -157,7 +157,7 @@ class Scheduler(Closing):
                     job.go_on(self._wake)
                     busy = True
                 if done:
-                    yield [(job.frame, job.result) for job in done]
+                    yield [job.result for job in done]
                 elif not busy:
                     with self._lock:
                         self._collect_failures()
