@@ -1,1 +1,0 @@
-"""What runs a network on arrays: PyTorch, or OpenVINO on CPUs."""
