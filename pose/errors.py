@@ -3,11 +3,13 @@
 __all__ = [
     "DeviceError",
     "EvaluatorMissing",
+    "ExporterMissing",
     "FetchError",
     "LabelsError",
     "LabelsMissing",
     "PictureError",
     "PoseError",
+    "RuntimeMissing",
     "StanceError",
     "TrainingError",
     "WeightsError",
@@ -57,3 +59,11 @@ class LabelsMissing(PoseError, FileNotFoundError):
 
 class EvaluatorMissing(PoseError, ImportError):
     """The library that judges found people by the rules of COCO is not installed."""
+
+
+class RuntimeMissing(PoseError, ImportError):
+    """The library that was to run a network is not installed."""
+
+
+class ExporterMissing(PoseError, ImportError):
+    """The library that writes a network in another format is not installed."""

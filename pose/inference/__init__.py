@@ -1,0 +1,1 @@
+"""Running a network: device, letterbox, non-maximum suppression."""

@@ -1,0 +1,1 @@
+"""Weights on disk: finding, fetching, reading and writing them."""
