@@ -24,13 +24,13 @@ from typing import Any
 from bench.cameras import Server, served_clip, standing
 from bench.machine import limit_cores, load, machine, write
 from index.posture_index import PostureIndex
-from index.store import choose_prefix
+from index.storage.store import choose_prefix
 from pose.estimator import PoseEstimator
-from stream.gathering import Gathering
 from stream.pipeline import scenes
-from stream.settings import Settings
-from stream.sources import open_source
-from stream.tally import Tally
+from stream.reading.batcher import FrameBatcher
+from stream.run.tally import Tally
+from stream.settings.model import Settings
+from stream.sources.base import open_source
 
 RATE = 25
 LIMIT_SECONDS = 2.0
@@ -49,7 +49,7 @@ class Watch:
         self.tally = Tally()
         self._estimator = PoseEstimator(image_size=image_size)
         self._index = PostureIndex.load(choose_prefix(None), device="cpu")
-        self._gathering = Gathering(self.sources)
+        self._gathering = FrameBatcher(self.sources)
         self._thread = threading.Thread(target=self._run, name="watch")
 
     def _run(self) -> None:

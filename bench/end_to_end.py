@@ -39,7 +39,7 @@ class Stages:
     """Adds up wall time and CPU time of stages; the CPU time is that of the calling thread alone."""
 
     def __init__(self) -> None:
-        from stream.profile import Profile
+        from stream.run.profile import Profile
 
         self._wall, self._cpu = Profile(), Profile(time.thread_time)
 
@@ -83,7 +83,7 @@ class Variants:
         """The clip as the network's input, ready."""
         import torch
 
-        from pose.letterbox import Letterbox
+        from pose.inference.letterbox import Letterbox
 
         estimator, tensors = self.estimator, []
         with torch.inference_mode():
@@ -136,12 +136,12 @@ class Variants:
 
     def _run(self, *, video: bool) -> int:
         from stream.assembly import open_from_settings
-        from stream.json_lines import JsonLinesSink
-        from stream.overlay import Overlay
+        from stream.drawing.overlay import Overlay
         from stream.pipeline import scenes, write
-        from stream.profile import TimedSink
-        from stream.recording import Recording
-        from stream.sinks import BackgroundSink
+        from stream.run.profile import TimedSink
+        from stream.sinks.base import BackgroundSink
+        from stream.sinks.json_lines import JsonLinesSink
+        from stream.sinks.video.recording import Recording
 
         stage, settings = self.profile.stage, self.settings
         source = open_from_settings(self.clip, settings)
@@ -253,13 +253,13 @@ def main() -> int:
     import cv2
     import torch
 
-    import stream.gathering
-    from stream.settings import Settings
+    import stream.reading.batcher
+    from stream.settings.model import Settings
 
     if args.cv_threads is not None:
         cv2.setNumThreads(args.cv_threads)
     if args.read_ahead is not None:
-        stream.gathering.READ_AHEAD = args.read_ahead
+        stream.reading.batcher.READ_AHEAD = args.read_ahead
     settings = Settings.model_validate(
         {
             "pose": {
@@ -289,7 +289,7 @@ def main() -> int:
         "gflop_per_picture": round(variants.gflop(), 2),
         "threads": {"torch": torch.get_num_threads(), "opencv": cv2.getNumThreads(), "cores": allowed_cores()},
         "omp_wait_policy": os.environ.get("OMP_WAIT_POLICY"),
-        "read_ahead_batches": stream.gathering.READ_AHEAD,
+        "read_ahead_batches": stream.reading.batcher.READ_AHEAD,
         "index_rows": variants.index.rows,
         "repeats": len(figures["network"]["frames_per_second"]["repeats"]),
         "figures": figures,

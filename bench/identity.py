@@ -31,7 +31,7 @@ FIRST_SEED: Final = 100  # the tracker's constants were chosen on walks 0 and 1
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--against", metavar="COMMIT", help="follow with this commit's stream/tracker.py too")
+    parser.add_argument("--against", metavar="COMMIT", help="follow with this commit's stream/people/tracker.py too")
     parser.add_argument("--people", type=int, nargs="+", default=[2, 5, 10, 20])
     parser.add_argument("--fps", type=float, nargs="+", default=[5, 10, 30])
     parser.add_argument("--miss", type=float, nargs="+", default=[0.1, 0.3], help="shares of people not found")
@@ -89,10 +89,10 @@ def main() -> int:
 def _tracker(commit: str | None) -> Callable[[], Any]:
     """The `Tracker` of the checkout, or of a commit whose tracker is one file."""
     if commit is None:
-        from stream.tracker import Tracker
+        from stream.people.tracker import Tracker
 
         return Tracker
-    command = ["git", "show", f"{commit}:stream/tracker.py"]
+    command = ["git", "show", f"{commit}:stream/people/tracker.py"]
     source = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
     module = types.ModuleType(f"tracker_of_{commit}")
     sys.modules[module.__name__] = module  # dataclasses look their module up
@@ -108,7 +108,7 @@ def _told(make: Callable[[], Any], moments: Sequence[Moment]) -> list[list[int |
 
 def _timing(trackers: dict[str, Callable[[], Any]], repeats: int) -> dict[str, Any]:
     """CPU milliseconds a frame, and of the keypoint filter beside them: all of it runs on one thread."""
-    from stream.keypoint_filter import KeypointFilter
+    from stream.people.keypoint_filter import KeypointFilter
 
     moments = list(crowd(20, 30, 10.0, miss=0.1))
     milliseconds: dict[str, list[float]] = {name: [] for name in (*trackers, "keypoint filter")}

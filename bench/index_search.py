@@ -2,7 +2,7 @@
 
 Rows are made people: ten postures of seventeen random keypoints each, shaken. A third of those asked about have hidden
 legs. Recall is the share of the neighbours by full search that are found; "same label" the share of people whom
-they give the same verdict.
+they give the same classification.
 
 python -m bench.index_search
 """
@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from bench.machine import allowed_cores, limit_cores, load, machine, show, spread, write
 from index.posture_index import NEIGHBOURS
-from pose.embedding import DEFAULT_EMBEDDING
+from pose.embeddings.registry import DEFAULT_EMBEDDING
 
 RESULT: Final = Path(__file__).parent / "results" / "index_search.json"
 CLASSES: Final = 10
@@ -42,7 +42,7 @@ def main() -> int:
 
     import numpy as np
 
-    import index.nearest
+    import index.search.nearest
     from index import PostureIndex
 
     random = np.random.default_rng(0)
@@ -86,12 +86,12 @@ def main() -> int:
     }
     for rows, taught in indexes.items():
         approximate = taught.search(people, NEIGHBOURS)
-        usual, index.nearest.EXACT_ROWS = index.nearest.EXACT_ROWS, 10**9  # type: ignore[misc]
+        usual, index.search.nearest.EXACT_ROWS = index.search.nearest.EXACT_ROWS, 10**9  # type: ignore[misc]
         whole = taught.search(people, NEIGHBOURS)
-        index.nearest.EXACT_ROWS = usual  # type: ignore[misc]
+        index.search.nearest.EXACT_ROWS = usual  # type: ignore[misc]
         pairs = zip(approximate.entries.tolist(), whole.entries.tolist(), strict=True)
         found = [len(set(a) & set(b)) / len(b) for a, b in pairs]
-        labels = [[verdict.label for verdict in taught.vote(matches)] for matches in (approximate, whole)]
+        labels = [[classification.label for classification in taught.vote(matches)] for matches in (approximate, whole)]
         same = [a == b for a, b in zip(*labels, strict=True)]
         row = figures[str(rows)]
         row["recall"], row["same_label"] = round(sum(found) / len(found), 4), round(sum(same) / len(same), 4)

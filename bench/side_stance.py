@@ -30,10 +30,10 @@ def main() -> None:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from pose.letterbox import Letterbox
+    from pose.inference.letterbox import Letterbox
     from stream.assembly import make_estimator, open_from_settings, open_index
     from stream.pipeline import scenes
-    from stream.settings import Settings
+    from stream.settings.model import Settings
 
     settings = Settings.model_validate(
         {

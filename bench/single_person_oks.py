@@ -93,9 +93,9 @@ def compare(estimator: Any, paths: list[Path], labelled: Any) -> Any:
     """
     import numpy as np
 
-    from pose.labelled import AREA_PER_BOX
-    from pose.oks import oks
-    from pose.picture_file import read_picture
+    from pose.datasets.labelled import AREA_PER_BOX
+    from pose.datasets.picture_file import read_picture
+    from pose.evaluation.oks import oks
     from pose.pool import EstimatorPool
 
     left = iter(paths)

@@ -38,8 +38,8 @@ def main() -> int:
     before = load()
 
     from pose.estimator import PoseEstimator
-    from stream.keypoint_filter import KeypointFilter
-    from stream.settings import PoseSettings
+    from stream.people.keypoint_filter import KeypointFilter
+    from stream.settings.model import PoseSettings
 
     estimator = PoseEstimator(person_threshold=PoseSettings().person_threshold)
     figures: dict[str, Any] = {}
@@ -65,8 +65,8 @@ def main() -> int:
 
 def _person(clip: Path, estimator: Any) -> tuple[NDArray[np.float64], list[Poses]]:
     """Times and rows of the person seen in the most frames."""
-    from stream.sources import open_source
-    from stream.tracker import Tracker
+    from stream.people.tracker import Tracker
+    from stream.sources.base import open_source
 
     tracker, rows, seen = Tracker(), [], Counter[int]()
     with open_source(str(clip)) as source:

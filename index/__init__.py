@@ -7,24 +7,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from index.examples import Examples
+from index.building.report import BuildReport
+from index.classification import Classification, Matches, Unknown
 from index.posture_index import Added, Outcome, PostureIndex
-from index.report import BuildReport
-from index.store import choose_prefix, database_exists, starter_prefix
-from index.verdict import Matches, Unknown, Verdict
+from index.storage.examples import Examples
+from index.storage.store import choose_prefix, database_exists, starter_prefix
 
 if TYPE_CHECKING:
-    from index.build import add_folder, build_index
+    from index.building.build import add_folder, build_index
 
 __all__ = [
     "Added",
     "BuildReport",
+    "Classification",
     "Examples",
     "Matches",
     "Outcome",
     "PostureIndex",
     "Unknown",
-    "Verdict",
     "add_folder",
     "build_index",
     "choose_prefix",
@@ -35,7 +35,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in ("add_folder", "build_index"):
-        from index import build
+        from index.building import build
 
         return getattr(build, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

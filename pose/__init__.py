@@ -5,7 +5,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from pose.embedding import EMBEDDINGS, Embedding, get_embedding, nose25
+from pose.embeddings.registry import EMBEDDINGS, Embedding, get_embedding, nose25
 from pose.errors import (
     DeviceError,
     EvaluatorMissing,

@@ -12,16 +12,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pose.checkpoint import load_network, sha256
-from pose.deploy import fold_input, fuse
-from pose.device import choose_device, choose_precision
 from pose.errors import PoseError, WeightsMissing
-from pose.head import COLUMNS, decode_above
+from pose.inference.device import choose_device, choose_precision
+from pose.inference.letterbox import Letterbox
+from pose.inference.nms import non_maximum_suppression
 from pose.keypoints import KEYPOINT_COUNT
-from pose.letterbox import Letterbox
-from pose.nms import non_maximum_suppression
+from pose.networks.deploy import fold_input, fuse
+from pose.networks.head import COLUMNS, decode_above
 from pose.poses import Poses
-from pose.weights import find_weights
+from pose.weight_files.checkpoint import load_network, sha256
+from pose.weight_files.location import find_weights
 
 __all__ = ["PoseEstimator"]
 
@@ -32,7 +32,7 @@ Stage = Callable[[str], AbstractContextManager[object]]
 MAX_CONCURRENCY = 8  # every batch in the network holds its pictures
 LARGE_SIZES = (640,)
 SMALL_SIZES = (416, 224)
-LOOKS_IOU = 0.5
+MULTI_SCALE_IOU = 0.5
 """Two looks draw the box of one person differently, so with several looks a smaller overlap already is one person: of
 the small network's finds on 300 pictures of COCO 61 are second ones instead of 79, and nobody is lost."""
 
@@ -54,7 +54,7 @@ class PoseEstimator:
     What all looks find goes through one suppression, in which the better score stays.
 
     Args:
-        weights: a weights file; None finds the file of `network` (see `pose.weights`).
+        weights: a weights file; None finds the file of `network` (see `pose.weight_files.location`).
         network: `yolov7-w6-pose`, `yolov7-tiny-pose`, or `auto`: w6 when its weights are there and a GPU is, tiny
             otherwise.
         device: `auto`, `cpu` or `cuda:N`.
@@ -234,7 +234,7 @@ class PoseEstimator:
             return Poses.empty()
         centre, half, scores = rows[:, :2], rows[:, 2:4] / 2, rows[:, 4] * rows[:, 5]
         corners = np.concatenate([centre - half, centre + half], 1)
-        limit = self.iou_threshold if len(looks) == 1 else min(self.iou_threshold, LOOKS_IOU)
+        limit = self.iou_threshold if len(looks) == 1 else min(self.iou_threshold, MULTI_SCALE_IOU)
         keep = non_maximum_suppression(corners, scores, limit)
         corners = box.to_source(corners[keep].reshape(-1, 2, 2)).reshape(-1, 4)
         points = rows[keep, COLUMNS - 3 * KEYPOINT_COUNT :].reshape(-1, KEYPOINT_COUNT, 3)

@@ -17,12 +17,12 @@ from stream.frame import Frame
 from stream.scene import Person, Scene
 
 if TYPE_CHECKING:
-    from stream.configuration import load_settings
-    from stream.overlay import Overlay
+    from stream.drawing.overlay import Overlay
     from stream.pipeline import scenes, write
     from stream.recogniser import Recogniser
-    from stream.settings import Settings
-    from stream.sources import open_source
+    from stream.settings.loading import load_settings
+    from stream.settings.model import Settings
+    from stream.sources.base import open_source
 
 __all__ = [
     "ConfigurationError",
@@ -42,11 +42,11 @@ __all__ = [
 ]
 
 _HOMES: Final = {
-    "Overlay": "stream.overlay",
+    "Overlay": "stream.drawing.overlay",
     "Recogniser": "stream.recogniser",
-    "Settings": "stream.settings",
-    "load_settings": "stream.configuration",
-    "open_source": "stream.sources",
+    "Settings": "stream.settings.model",
+    "load_settings": "stream.settings.loading",
+    "open_source": "stream.sources.base",
     "scenes": "stream.pipeline",
     "write": "stream.pipeline",
 }

@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         from tqdm.contrib.logging import logging_redirect_tqdm
 
-        from stream.configuration import load_settings
+        from stream.settings.loading import load_settings
 
         with logging_redirect_tqdm():
             settings = load_settings(args.config, args.set)
@@ -66,19 +66,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from stream import (
-        cameras_command,
-        check_command,
-        database_commands,
-        evaluate_command,
-        evaluate_pose_command,
-        evaluate_video_command,
-        query_command,
-        reembed_command,
-        run_command,
-        train_command,
-        weights_commands,
-    )
+    from stream.commands import cameras as cameras_command
+    from stream.commands import check as check_command
+    from stream.commands import database as database_commands
+    from stream.commands import evaluate as evaluate_command
+    from stream.commands import evaluate_pose as evaluate_pose_command
+    from stream.commands import evaluate_video as evaluate_video_command
+    from stream.commands import query as query_command
+    from stream.commands import reembed as reembed_command
+    from stream.commands import run as run_command
+    from stream.commands import train as train_command
+    from stream.commands import weights as weights_commands
 
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--config", metavar="FILE", help="settings to read (config.yaml here, if there is one)")

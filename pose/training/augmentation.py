@@ -16,8 +16,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pose.datasets.labelled import LabelledPicture
 from pose.keypoints import FLIP, KEYPOINT_COUNT
-from pose.labelled import LabelledPicture
 
 __all__ = ["AugmentationSettings", "Recipe", "Tile", "make_recipe"]
 

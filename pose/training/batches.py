@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
+from pose.datasets.labelled import LabelledPicture
 from pose.keypoints import Keypoint
-from pose.labelled import LabelledPicture
 from pose.training.augmentation import AugmentationSettings, Recipe, make_recipe
 from pose.training.rendering import render
 from pose.training.targets import Targets

@@ -8,9 +8,9 @@ from typing import Final
 import torch
 from torch import nn
 
-from pose.architecture import Architecture
-from pose.head import ANCHORS_PER_CELL, BOX_COLUMNS, COLUMNS, KeypointHead
-from pose.network import YoloPose, build_network
+from pose.networks.architecture import Architecture
+from pose.networks.head import ANCHORS_PER_CELL, BOX_COLUMNS, COLUMNS, KeypointHead
+from pose.networks.yolov7_pose import YoloPose, build_network
 
 __all__ = ["fresh_network"]
 

@@ -1,7 +1,7 @@
 """What training minimises.
 
 Box, objectness, keypoints and their visibility as YOLO-Pose defines them (Maji et al., 2022, section 3.4), on the head
-of `pose.head`. Five things differ from the implementation that the published weights were trained with:
+of `pose.networks.head`. Five things differ from the implementation that the published weights were trained with:
 
 - A level whose people have no labelled keypoint contributes 0 instead of NaN.
 - A keypoint of unknown visibility takes part in nothing.
@@ -26,8 +26,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pose.head import BOX_COLUMNS, KeypointHead
 from pose.keypoints import KEYPOINT_COUNT, SIGMAS
+from pose.networks.head import BOX_COLUMNS, KeypointHead
 from pose.training.assignment import Candidates, anchor_candidates, best_candidates
 from pose.training.targets import Targets
 

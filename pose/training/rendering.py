@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pose.datasets.labelled import LabelledPicture
 from pose.errors import PictureError
-from pose.labelled import LabelledPicture
 from pose.training.augmentation import Recipe, Tile
 
 __all__ = ["ResidentPictures", "render"]

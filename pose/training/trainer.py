@@ -16,11 +16,10 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 from tqdm import tqdm
 
-from pose.checkpoint import save_network
-from pose.device import cpu_has_bf16
+from pose.datasets.labelled import LabelledPicture
 from pose.errors import TrainingError
-from pose.labelled import LabelledPicture
-from pose.network import YoloPose
+from pose.inference.device import cpu_has_bf16
+from pose.networks.yolov7_pose import YoloPose
 from pose.training.average import AverageWeights
 from pose.training.batches import Batch, Batches, picture_weights
 from pose.training.loss import LOSS_PARTS, PoseLoss
@@ -28,6 +27,7 @@ from pose.training.memory import keep_freed_memory
 from pose.training.rendering import ResidentPictures
 from pose.training.settings import TrainingSettings
 from pose.training.state_file import load_state, save_state
+from pose.weight_files.checkpoint import save_network
 
 __all__ = ["BEST", "HISTORY", "LAST", "STATE", "Trainer"]
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pose.architecture import Architecture
-from pose.checkpoint import read_checkpoint
-from pose.head import decode
-from pose.network import YoloPose, build_network
+from pose.networks.architecture import Architecture
+from pose.networks.head import decode
+from pose.networks.yolov7_pose import YoloPose, build_network
+from pose.weight_files.checkpoint import read_checkpoint
 
 FOLDER = Path(__file__).resolve().parent
 PARITY = FOLDER.parents[2] / "shared" / "parity"

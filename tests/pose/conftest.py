@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from pose.architecture import Architecture
-from pose.network import YoloPose
+from pose.networks.architecture import Architecture
+from pose.networks.yolov7_pose import YoloPose
 from tests.golden.make_pose import made_network
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from pose.checkpoint import sha256
 from pose.errors import DeviceError, PoseError, WeightsError, WeightsMissing
 from pose.estimator import PoseEstimator
 from pose.poses import Poses
+from pose.weight_files.checkpoint import sha256
 from tests.pose.conftest import SHIPPED
 from tests.tolerance import assert_close
 
@@ -159,8 +159,8 @@ def test_other_arrays_are_refused(estimator: PoseEstimator, picture: np.ndarray)
 
 def test_colours_are_not_swapped(estimator: PoseEstimator, tmp_path: Path) -> None:
     """BGR in; the network was trained with RGB. The plain network on RGB 0–1 is the judge."""
-    from pose.checkpoint import load_network
-    from pose.head import decode
+    from pose.networks.head import decode
+    from pose.weight_files.checkpoint import load_network
 
     picture = drawing(192, 192)
     network = load_network(SHIPPED)
@@ -200,14 +200,14 @@ def test_bfloat16_finds_the_same_people() -> None:
 
 
 def test_weights_are_found_and_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_w6) -> None:
-    from pose.checkpoint import save_network
+    from pose.weight_files.checkpoint import save_network
 
     with pytest.raises(WeightsMissing, match="is missing"):
         PoseEstimator(tmp_path / "none.safetensors", device="cpu")
     with pytest.raises(WeightsError, match="holds weights of yolov7-tiny-pose, not of yolov7-w6-pose"):
         PoseEstimator(SHIPPED, network="yolov7-w6-pose", device="cpu")
-    monkeypatch.setattr("pose.weights.weights_folders", lambda: [tmp_path])
-    monkeypatch.setattr("pose.weights.weights_folder", lambda: tmp_path)
+    monkeypatch.setattr("pose.weight_files.location.weights_folders", lambda: [tmp_path])
+    monkeypatch.setattr("pose.weight_files.location.weights_folder", lambda: tmp_path)
     with pytest.raises(WeightsMissing, match="stance weights fetch yolov7-w6-pose"):
         PoseEstimator(network="yolov7-w6-pose", device="cpu")
     save_network(small_w6, tmp_path / "yolov7-w6-pose.safetensors")
@@ -289,7 +289,7 @@ def test_a_gpu_finds_the_same_people(precision: str) -> None:
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_a_gpu_gives_the_same_rows(precision: str, cuda: torch.device, small_w6) -> None:
-    from pose.head import decode
+    from pose.networks.head import decode
 
     x = torch.rand(2, 3, 128, 128, generator=torch.Generator().manual_seed(0))
     anchors, strides = small_w6.head.anchors.clone(), small_w6.head.strides

@@ -77,7 +77,14 @@ def test_errors_derive_from_what_one_would_catch() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["pose", "pose.fetch", "pose.weights", "pose.known_weights", "stream.weights_commands"]
+    "module",
+    [
+        "pose",
+        "pose.weight_files.fetch",
+        "pose.weight_files.location",
+        "pose.weight_files.known_weights",
+        "stream.commands.weights",
+    ],
 )
 def test_imports_are_light(module: str) -> None:
     code = f"import {module}, sys; print(*sorted({{'torch', 'cv2', 'faiss', 'safetensors'}} & {{*sys.modules}}))"

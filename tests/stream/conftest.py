@@ -19,8 +19,8 @@ import pytest
 from pose.poses import Poses
 from stream.frame import Frame
 from stream.scene import Scene
-from stream.source_state import SourceState, SourceStatus
-from stream.sources import SourceInfo
+from stream.sources.base import SourceInfo
+from stream.sources.status import SourceState, SourceStatus
 
 ROOT = Path(__file__).resolve().parents[2]
 STAMP_BITS = 12

@@ -22,8 +22,8 @@ import cv2
 import numpy as np
 import pytest
 
-from stream.address import redact
 from stream.cli import main
+from stream.sources.address import redact
 
 ROOT = Path(__file__).resolve().parents[2]
 FAST = ["--set", "pose.image_size=128", "--set", "pose.threads=1"]

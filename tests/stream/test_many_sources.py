@@ -19,8 +19,8 @@ from pose.estimator import PoseEstimator
 from stream.cli import main
 from stream.errors import SourceError
 from stream.pipeline import scenes
-from stream.sources import open_source
-from stream.tally import Tally
+from stream.run.tally import Tally
+from stream.sources.base import open_source
 
 ROOT = Path(__file__).resolve().parents[2]
 FAST = ["--set", "pose.image_size=128", "--set", "pose.threads=1"]

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
+from pose.datasets.labelled import LabelledSet, read_labelled
 from pose.keypoints import LIMBS
-from pose.labelled import LabelledSet, read_labelled
 from tests.worlds import UPRIGHT
 
 COLOURS = [tuple(int(v) for v in row) for row in np.random.default_rng(4).integers(60, 255, (17, 3))]

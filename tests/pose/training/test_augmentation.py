@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from pose.datasets.labelled import LabelledPicture
 from pose.errors import PictureError
 from pose.keypoints import FLIP
-from pose.labelled import LabelledPicture
 from pose.training.augmentation import AugmentationSettings, Recipe, make_recipe
 from pose.training.rendering import ResidentPictures, render
 

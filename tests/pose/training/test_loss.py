@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from pose.keypoints import KEYPOINT_COUNT
-from pose.network import TINY_ANCHORS
+from pose.networks.yolov7_pose import TINY_ANCHORS
 from pose.training.assignment import anchor_candidates
 from pose.training.loss import LOSS_PARTS, LossSettings, PoseLoss, complete_iou
 from pose.training.targets import Targets

@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from pose.architecture import Architecture
-from pose.checkpoint import load_network
+from pose.datasets.labelled import LabelledPicture, LabelledSet
 from pose.errors import TrainingError
-from pose.labelled import LabelledPicture, LabelledSet
+from pose.networks.architecture import Architecture
 from pose.training.augmentation import AugmentationSettings
 from pose.training.batches import Batches, picture_weights
 from pose.training.fresh import fresh_network
@@ -21,6 +20,7 @@ from pose.training.loss import PoseLoss
 from pose.training.settings import TrainingSettings
 from pose.training.state_file import load_state
 from pose.training.trainer import BEST, HISTORY, LAST, STATE, Trainer
+from pose.weight_files.checkpoint import load_network
 from tests.pose.training.conftest import draw_people
 
 SMALL = TrainingSettings(
@@ -226,9 +226,9 @@ def test_faults_are_sentences(tmp_path, made_people):
 @pytest.mark.timeout(3600)
 def test_it_learns_eight_pictures_by_heart(tmp_path, shared):
     """Real pictures, the real small network, AP above 0.95 on the pictures it was shown."""
+    from pose.datasets.labelled import read_labelled
     from pose.estimator import PoseEstimator
-    from pose.evaluation import JUDGED_THRESHOLD, evaluate_pose
-    from pose.labelled import read_labelled
+    from pose.evaluation.average_precision import JUDGED_THRESHOLD, evaluate_pose
     from tests.pose.conftest import SHIPPED
 
     every = read_labelled(shared / "data" / "coco_val300").pictures

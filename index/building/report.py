@@ -1,0 +1,83 @@
+"""`BuildReport`: what became of a folder of pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from index.building.pictures import printable
+
+__all__ = ["BuildReport", "ClassReport", "Skip"]
+
+
+class Skip(StrEnum):
+    """Why a picture gave the database nothing. Compares equal to its words."""
+
+    UNREADABLE = "cannot be read"
+    NO_PERSON = "no person found"
+    TOO_FEW_KEYPOINTS = "too few keypoints"
+    TOO_SMALL = "too small"
+    COLLAPSED = "collapsed skeleton"
+    KNOWN = "already in the database"
+    CONFLICT = "already there under another label"
+
+    @property
+    def needs_a_look(self) -> bool:
+        """Whether somebody should look at the picture: it is damaged, or contradicts another."""
+        return self in (Skip.UNREADABLE, Skip.CONFLICT)
+
+
+@dataclass(slots=True)
+class ClassReport:
+    """What became of one class folder: pictures found, people added, and the pictures skipped, by reason."""
+
+    label: str
+    pictures: int = 0
+    people: int = 0
+    skipped: dict[Skip, list[str]] = field(default_factory=dict)
+
+    def skip(self, reason: Skip, picture: str) -> None:
+        """Count and name a picture that gave nothing."""
+        self.skipped.setdefault(reason, []).append(picture)
+
+
+@dataclass(slots=True)
+class BuildReport:
+    """What became of a folder.
+
+    Attributes:
+        classes: one per class folder.
+        outside: pictures that lie in no class folder.
+        rows: rows of the database afterwards.
+        seconds: how long it took.
+    """
+
+    classes: list[ClassReport]
+    outside: list[str]
+    rows: int = 0
+    seconds: float = 0.0
+
+    @property
+    def pictures(self) -> int:
+        """Pictures found in class folders."""
+        return sum(entry.pictures for entry in self.classes)
+
+    @property
+    def people(self) -> int:
+        """People added."""
+        return sum(entry.people for entry in self.classes)
+
+    def skipped(self, reason: Skip | None = None) -> int:
+        """Pictures skipped, for this reason or for any."""
+        return sum(
+            len(names) for entry in self.classes for why, names in entry.skipped.items() if reason in (None, why)
+        )
+
+    def reasons(self) -> str:
+        """The reasons for skipping with their counts, the most frequent first, with one picture each."""
+        parts = []
+        for reason in sorted(Skip, key=self.skipped, reverse=True):
+            names = [name for entry in self.classes for name in entry.skipped.get(reason, ())]
+            if names:
+                parts.append(f"{reason} {len(names)} (such as {printable(names[0])})")
+        return ", ".join(parts)

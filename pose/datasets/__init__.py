@@ -1,0 +1,1 @@
+"""Pictures in which the people are labelled."""

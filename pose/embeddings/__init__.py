@@ -1,0 +1,1 @@
+"""Posture embeddings: the numbers that stand for a person's posture."""

@@ -1,0 +1,1 @@
+"""How good a pose network is."""

@@ -1,0 +1,50 @@
+"""Where weights are found, and which file stands for which network."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pose.errors import WeightsMissing
+
+__all__ = ["find_weights", "weights_folder", "weights_folders"]
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+SUFFIXES = (".safetensors", ".pt")
+
+
+def _checkout_folder() -> Path | None:
+    """`weights/` beside the packages, if they lie in a checkout and not in an installation."""
+    root = _PACKAGE.parent
+    return root / "weights" if (root / "pyproject.toml").is_file() and (root / "weights").is_dir() else None
+
+
+def _cache_folder() -> Path:
+    base = os.environ.get("LOCALAPPDATA") if os.name == "nt" else os.environ.get("XDG_CACHE_HOME")
+    return Path(base or Path.home() / ".cache") / "stance" / "weights"
+
+
+def weights_folder() -> Path:
+    """Where fetched and converted weights go: `weights/` in a checkout, otherwise the user's cache folder."""
+    return _checkout_folder() or _cache_folder()
+
+
+def weights_folders() -> list[Path]:
+    """Every folder that is searched, in order; the last one is inside the installed package."""
+    return [weights_folder(), _PACKAGE / "weights"]
+
+
+def find_weights(network: str) -> Path:
+    """The weights file of a network.
+
+    Raises:
+        WeightsMissing: there is none.
+    """
+    for folder in weights_folders():
+        for suffix in SUFFIXES:
+            if (path := folder / f"{network}{suffix}").is_file():
+                return path
+    raise WeightsMissing(
+        f"There are no weights of {network} in {weights_folder()}. Run `stance weights fetch {network}`, "
+        "or set pose.weights to a file."
+    )

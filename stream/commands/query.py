@@ -1,0 +1,161 @@
+"""`stance query`: what posture the people in pictures are in, and why."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index import Classification, PostureIndex
+from index.building.build import Estimator
+from index.building.pictures import decode_picture, printable, quiet_opencv
+from index.storage.store import DEFAULT_PREFIX
+from pose.embeddings.quality_gate import reject_reasons
+from pose.errors import PictureError
+from stream.assembly import database_prefix
+from stream.commands.lazy_estimator import LazyEstimator
+from stream.drawing.explanation import Asked, draw_explanation
+from stream.reports.explanation import explain
+from stream.sinks.pictures import check_picture_output, write_picture
+
+if TYPE_CHECKING:
+    from stream.settings.model import Settings
+
+__all__ = ["register"]
+
+
+def register(subparsers: Any) -> None:
+    """Add the command to what `argparse.ArgumentParser.add_subparsers` gave."""
+    text = "say what posture the people in pictures are in, and why"
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "query", help=text, description=f"{text[0].upper()}{text[1:]}."
+    )
+    parser.add_argument("pictures", metavar="PICTURE", nargs="+", help="a picture file")
+    parser.add_argument("--index", metavar="PREFIX", help=f"the database's files without suffix ({DEFAULT_PREFIX})")
+    parser.add_argument("--explain", action="store_true", help="say what decided: the vote and the threshold")
+    parser.add_argument("--out", metavar="WHY.png", help="write a picture of everybody beside their neighbours")
+    parser.add_argument("--json", action="store_true", help="print JSON, and nothing else, on standard output")
+    parser.set_defaults(run=_query)
+
+
+def _query(args: argparse.Namespace, settings: Settings) -> int:
+    output = check_picture_output(args.out, inputs=map(Path, args.pictures)) if args.out else None
+    path = database_prefix(settings, args.index)
+    index = PostureIndex.load(path, device=settings.index.device)
+    estimator = LazyEstimator(settings, index)
+    answers: list[dict[str, Any]] = []
+    asked: list[Asked] = []
+    with quiet_opencv():
+        for name in args.pictures:
+            try:
+                one = _ask(name, index, estimator, settings)
+            except PictureError as error:
+                if len(args.pictures) == 1:
+                    raise
+                print(error, file=sys.stderr)
+                answers.append({"picture": printable(name), "error": str(error)})
+                continue
+            asked.append(one)
+            answers.append(_answer(one, index, settings))
+            if not args.json:
+                _print_answer(answers[-1], args.explain)
+        if output is not None:
+            write_picture(output, draw_explanation(asked, index, settings))
+    if args.json:
+        print(json.dumps({"index": str(path), "pictures": answers}, indent=2))
+    return 2 if any("error" in answer for answer in answers) else 0
+
+
+def _ask(name: str, index: PostureIndex, estimator: Estimator, settings: Settings) -> Asked:
+    """Everybody in a picture, most prominent first, and what they are called."""
+    try:
+        data = Path(name).read_bytes()
+    except OSError as error:
+        raise PictureError(f"{printable(name)} cannot be read: {error.strerror}.") from error
+    bgr = decode_picture(data, printable(name))
+    (poses,) = estimator([bgr])
+    poses = poses.select(poses.by_prominence())
+    limits = settings.pose.min_keypoints, settings.pose.keypoint_threshold, settings.pose.min_person_px
+    naming, rows = settings.index, index.embedding(poses, *limits)
+    classifications = index.classify(
+        rows, naming.k, naming.min_probability, naming.min_margin, reject_reasons(poses, *limits)
+    )
+    return Asked(printable(name), bgr, poses, classifications)
+
+
+def _answer(asked: Asked, index: PostureIndex, settings: Settings) -> dict[str, Any]:
+    """The same as JSON."""
+    poses = asked.poses
+    people = [
+        _person(classification, keypoints, box, score, index, settings)
+        for classification, keypoints, box, score in zip(
+            asked.classifications, poses.keypoints, poses.boxes.tolist(), poses.scores.tolist(), strict=True
+        )
+    ]
+    height, width = asked.bgr.shape[:2]
+    return {"picture": asked.name, "size": {"height": height, "width": width}, "people": people}
+
+
+def _person(
+    classification: Classification,
+    keypoints: NDArray[np.float32],
+    box: list[float],
+    score: float,
+    index: PostureIndex,
+    settings: Settings,
+) -> dict[str, Any]:
+    return {
+        "label": classification.label,
+        "share": round(classification.probability, 4),
+        "distance": None if math.isnan(classification.distance) else round(classification.distance, 4),
+        "best": classification.best,
+        "reason": None if classification.reason is None else str(classification.reason),
+        "why": explain(classification, keypoints, index, settings),
+        "probabilities": {label: round(share, 4) for label, share in classification.probabilities},
+        "box": [round(value, 1) for value in box],
+        "score": round(score, 4),
+        "neighbours": [
+            {
+                "label": label,
+                "distance": round(distance, 4),
+                "row": row,
+                "picture": printable(index.examples.pictures[row]) or None,
+                "person": int(index.examples.people[row]) if index.examples.people[row] >= 0 else None,
+            }
+            for row, label, distance in zip(
+                classification.entries, classification.labels, classification.distances, strict=True
+            )
+        ],
+    }
+
+
+def _print_answer(answer: dict[str, Any], with_reason: bool) -> None:
+    print(answer["picture"])
+    if not answer["people"]:
+        print("  no person found")
+    for number, person in enumerate(answer["people"], 1):
+        x1, y1, x2, y2 = person["box"]
+        where = f"box {x1:.0f},{y1:.0f} to {x2:.0f},{y2:.0f}"
+        if person["reason"] is None:
+            said = f"{printable(person['label'])}, {person['share']:.0%} of the vote, distance {person['distance']:.3f}"
+        else:
+            said = f"unknown: {person['reason']}"
+            if person["best"] is not None:
+                best, share = printable(person["best"]), person["share"]
+                said += f" (nearest to {best}, {share:.0%} of the vote, distance {person['distance']:.3f})"
+        print(f"  person {number}  {said}  [{where}]")
+        if with_reason:
+            print(f"    why: {person['why']}")
+            shares = [f"{printable(label)} {share:.0%}" for label, share in person["probabilities"].items()]
+            print(f"    probabilities: {', '.join(shares) or 'none'}")
+        for neighbour in person["neighbours"]:
+            origin = neighbour["picture"] or "origin unknown"
+            if neighbour["person"]:
+                origin += f", person {neighbour['person'] + 1}"
+            print(f"    {neighbour['distance']:.3f}  {printable(neighbour['label'])}  row {neighbour['row']}  {origin}")

@@ -1,0 +1,154 @@
+"""`stance run`: watch videos, cameras and pictures, and write what postures the people are in."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
+from typing import TYPE_CHECKING, Any
+
+from stream.settings.model import Settings
+
+if TYPE_CHECKING:
+    from index.posture_index import PostureIndex
+    from pose.estimator import PoseEstimator
+    from stream.run.outputs import OpenOutputs, Outputs
+    from stream.run.tally import Tally
+    from stream.sources.base import Source
+    from stream.sources.named import NamedAddress
+
+__all__ = ["register"]
+
+Stage = Callable[[str], AbstractContextManager[object]]
+
+
+def register(subparsers: Any) -> None:
+    """Add the command to what `argparse.ArgumentParser.add_subparsers` gave."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "run",
+        help="watch videos, cameras and pictures",
+        description="Watch videos, cameras and pictures, any number at once, and say what posture everybody is in.",
+        epilog="Without --out, --jsonl, --timeline and --show a recording is annotated into NAME_stance.mp4 in this "
+        "folder, and a camera is shown in a window where there is a display.",
+    )
+    parser.add_argument(
+        "sources", metavar="[NAME=]SOURCE", nargs="*",
+        help="a video, a picture, a folder of pictures, a webcam's number, or an address; or the name of a source in "
+        "config.yaml; none: all of those",
+    )  # fmt: skip
+    parser.add_argument(
+        "--out", metavar="FILE",
+        help="write the annotated video (.mp4), picture or folder of pictures; of several sources, a folder",
+    )  # fmt: skip
+    parser.add_argument("--jsonl", metavar="FILE", help="write one JSON object per frame; - is standard output")
+    parser.add_argument(
+        "--timeline", metavar="FILE", help="write who was in what posture from when to when (.csv, .json or .srt)"
+    )
+    parser.add_argument("--show", action="store_true", help="show the annotated video in a window; q ends")
+    parser.add_argument(
+        "--offline", action="store_true", help="look ahead in a recording before a posture is decided: steadier, exact"
+    )
+    parser.add_argument("--index", metavar="PREFIX", help="the database's files without suffix (pose_index)")
+    parser.add_argument("--profile", action="store_true", help="print the time per frame of every stage at the end")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar, status line and summary")
+    parser.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace, settings: Settings) -> int:
+    from stream.assembly import make_batcher, make_estimator, open_index, warn_of_other_weights
+    from stream.drawing.overlay import Overlay
+    from stream.pipeline import check_offline, scenes, write
+    from stream.run.outputs import open_outputs, plan_outputs
+    from stream.run.profile import Profile
+    from stream.run.status import Status
+    from stream.run.tally import Tally
+    from stream.sources.base import open_source
+    from stream.sources.named import named_addresses
+
+    profile = Profile()
+    stage: Stage = profile.stage if args.profile else nullcontext
+    tally, stop = Tally(), threading.Event()
+    with ExitStack() as stack:
+        # Cheap faults first: nobody should wait for a network to hear of a missing file.
+        addresses = named_addresses(args.sources, settings)
+        sources = [stack.enter_context(open_source(one.address, one.settings, name=one.name)) for one in addresses]
+        batcher = make_batcher(sources, stage)
+        outputs = plan_outputs(args, sources)
+        for source in sources if args.offline else ():
+            check_offline(source)
+        index = open_index(settings, args.index)
+        indexes = _own_indexes(addresses, settings)
+        # Read from now on, or a camera's first pictures would be as old as the network takes to load.
+        stack.enter_context(batcher)
+        estimator = make_estimator(settings, stage)
+        for one in (index, *indexes.values()):
+            warn_of_other_weights(one, estimator)
+        _warm_up(estimator, sources)
+        profile.clear()
+        opened = open_outputs(outputs, sources, settings, stop, stage, stack, batcher.drops)
+        classes = sorted({label for one in (index, *indexes.values()) for label in one.classes})
+        overlay = Overlay(settings.overlay, settings.pose.keypoint_threshold, classes)
+        try:
+            with Status(sources, tally, quiet=args.quiet) as status:
+
+                def idle() -> None:
+                    status.refresh()
+                    for window in opened.windows:
+                        window.idle()
+                    if stop.is_set():
+                        batcher.close()
+
+                found = scenes(
+                    batcher, estimator, index, settings,
+                    indexes=indexes, stage=stage, tally=tally, idle=idle, offline=args.offline,
+                )  # fmt: skip
+                with closing(write(found, opened.sinks, overlay, stage)) as written:
+                    for scene in written:
+                        status.update(scene)
+                        if stop.is_set():
+                            break
+        finally:  # after an error or ctrl-C too: what was done is done, and the files are complete
+            if not args.quiet:
+                _sum_up(sources, tally, outputs, opened)
+            if args.profile:
+                print(profile.table(tally.frames), file=sys.stderr)
+    return 0
+
+
+def _own_indexes(addresses: Sequence[NamedAddress], settings: Settings) -> dict[str, PostureIndex]:
+    """The databases of sources that have their own, each loaded once."""
+    from stream.assembly import open_index
+
+    prefixes = {one.index for one in addresses if one.index is not None}
+    loaded = {prefix: open_index(settings, prefix) for prefix in sorted(prefixes)}
+    return {one.name: loaded[one.index] for one in addresses if one.index is not None}
+
+
+def _warm_up(estimator: PoseEstimator, sources: Sequence[Source]) -> None:
+    """Run the network once for every size of picture that is known, so that the first real ones are not slow."""
+    sizes = {(source.info.height, source.info.width) for source in sources}
+    for height, width in sizes:
+        if height is not None and width is not None:
+            estimator.warm_up(height, width)
+
+
+def _sum_up(sources: Sequence[Source], tally: Tally, outputs: Outputs, opened: OpenOutputs) -> None:
+    from stream.run.status import summary
+    from stream.sinks.json_lines import STDOUT
+
+    for source in sources:
+        print(summary(source, tally.of(source.name)), file=sys.stderr)
+    pictures = [path for recording in opened.recordings.values() for path in recording.files]
+    files = [*map(str, pictures), *map(str, outputs.timelines.values()), outputs.jsonl or STDOUT]
+    for path in files:
+        if path != STDOUT and os.path.exists(path):
+            print(f"wrote {path}", file=sys.stderr)
+    for name, worker in opened.workers.items():
+        if worker.dropped:
+            print(
+                f"{name}: {worker.dropped} frames are not in the video: encoding was slower than the camera",
+                file=sys.stderr,
+            )

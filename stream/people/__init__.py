@@ -1,0 +1,1 @@
+"""People over time: tracks, steady keypoints, steady postures."""

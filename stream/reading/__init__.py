@@ -1,0 +1,1 @@
+"""Sources on threads of their own, and batches of their frames."""

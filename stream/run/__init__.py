@@ -1,0 +1,1 @@
+"""What belongs to one run: outputs, counts, status."""

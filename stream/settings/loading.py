@@ -1,0 +1,188 @@
+"""Reading `config.yaml` and `--set`, with every fault reported at once, by line."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from stream.errors import ConfigurationError
+from stream.settings.model import Settings
+
+__all__ = ["load_settings"]
+
+KeyPath = tuple[str, ...]
+
+log = logging.getLogger(__name__)
+
+RENAMED: Final[dict[KeyPath, KeyPath]] = {
+    ("steadying",): ("keypoint_filter",),
+    ("keypoint_filter", "resting_cutoff_hz"): ("keypoint_filter", "min_cutoff_hz"),
+    ("keypoint_filter", "moving_cutoff_hz"): ("keypoint_filter", "beta"),
+    ("index", "min_share"): ("index", "min_probability"),
+    ("smoothing", "unknown_share"): ("smoothing", "unknown_probability"),
+    ("smoothing", "look_ahead_seconds"): ("smoothing", "lag_seconds"),
+    ("tracking", "sure_score"): ("tracking", "high_score_threshold"),
+}
+"""Settings that had another name until version 0.2; a section comes before what is in it."""
+
+
+def load_settings(file: str | Path | None = None, overrides: Sequence[str] = ()) -> Settings:
+    """Settings from a YAML file and from overrides like `pose.device=cpu`, later ones winning.
+
+    Args:
+        file: None reads `config.yaml` in the current folder if there is one.
+
+    Raises:
+        ConfigurationError: what is given cannot be used; the message has one line for every fault.
+    """
+    path = Path(file) if file is not None else Path("config.yaml")
+    faults: list[str] = []
+    values: dict[str, Any] = {}
+    places: dict[KeyPath, str] = {}
+    if file is not None or path.is_file():
+        values = _read(path, places, faults)
+    for override in overrides:
+        _apply(override, values, places, faults)
+    _rename(values, places, faults)
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        faults += _sentences(error, places)
+    if faults:
+        raise ConfigurationError("\n".join(faults))
+    return settings
+
+
+def _read(path: Path, places: dict[KeyPath, str], faults: list[str]) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        faults.append(f"{path} is missing. Name a file that exists, or leave --config away for the defaults.")
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        faults.append(f"{path} cannot be read ({error}).")
+        return {}
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" line {mark.line + 1}" if mark else ""
+        faults.append(f"{path}{line}: not YAML: {getattr(error, 'problem', None) or error}.")
+        return {}
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        faults.append(f"{path} line 1: expected sections such as `pose:` with settings below them.")
+        return {}
+    _note_places(node, (), str(path), places, faults)
+    return values
+
+
+def _note_places(node: Any, at: KeyPath, file: str, places: dict[KeyPath, str], faults: list[str]) -> None:
+    if isinstance(node, yaml.SequenceNode):
+        for number, item in enumerate(node.value):
+            places[*at, str(number)] = f"{file} line {item.start_mark.line + 1}"
+            _note_places(item, (*at, str(number)), file, places, faults)
+    if not isinstance(node, yaml.MappingNode):
+        return
+    for key, value in node.value:
+        path = (*at, str(key.value))
+        place = f"{file} line {key.start_mark.line + 1}"
+        if path in places:
+            faults.append(f"{place}: {'.'.join(path)} stands there twice (first at {places[path]}).")
+        places[path] = place
+        _note_places(value, path, file, places, faults)
+
+
+def _apply(override: str, values: dict[str, Any], places: dict[KeyPath, str], faults: list[str]) -> None:
+    name, equals, text = override.partition("=")
+    path = tuple(name.strip().split("."))
+    place = f"--set {name.strip()}"
+    if not equals or not all(path):
+        faults.append(f"--set {override}: expected SECTION.NAME=VALUE, for instance pose.device=cpu.")
+        return
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        value = text
+    section = values
+    for part in path[:-1]:
+        below = section.setdefault(part, {})
+        if not isinstance(below, dict):
+            faults.append(f"{place}: {part} is not a section.")
+            return
+        section = below
+    section[path[-1]] = value
+    for depth in range(1, len(path)):
+        places.setdefault(path[:depth], place)
+    places[path] = place
+
+
+def _rename(values: dict[str, Any], places: dict[KeyPath, str], faults: list[str]) -> None:
+    """Settings under their old names move to the new ones, with a line each."""
+    for old, new in RENAMED.items():
+        section: Any = values
+        for part in old[:-1]:
+            section = section.get(part) if isinstance(section, dict) else None
+        if not isinstance(section, dict) or old[-1] not in section:
+            continue
+        place, before, after = places.get(old, "settings"), ".".join(old), ".".join(new)
+        value = section.pop(old[-1])
+        given = section.get(new[-1])
+        if isinstance(given, dict) and isinstance(value, dict) and not given.keys() & value.keys():
+            value = given | value
+        elif new[-1] in section:
+            faults.append(f"{place}: {before} is the old name of {after}, which is set as well. Keep {after}.")
+            continue
+        log.warning("%s: %s is now called %s.", place, before, after)
+        section[new[-1]] = value
+        for path in [path for path in places if path[: len(old)] == old]:
+            places.setdefault((*new, *path[len(old) :]), places[path])
+
+
+def _sentences(error: ValidationError, places: dict[KeyPath, str]) -> Iterable[str]:
+    told: set[tuple[KeyPath, str]] = set()
+    for fault in error.errors():
+        # Behind the setting's own name pydantic adds the branch of a union it tried.
+        path: KeyPath = tuple(str(part) for part in fault["loc"])
+        while path and path not in places:
+            path = path[:-1]
+        place = places.get(path, "settings")
+        name = ".".join(path)
+        if fault["type"] == "extra_forbidden":
+            sentence = f"{place}: {name} is not a setting; {_near(path)}"
+        elif fault["type"] in ("model_type", "model_attributes_type"):
+            sentence = f"{place}: {name} is a section, with settings below it."
+        elif fault["type"] == "missing":
+            sentence = f"{place}: {name} needs {fault['loc'][-1]}."
+        elif fault["type"] == "string_pattern_mismatch" and path[-1] == "device":
+            sentence = f"{place}: {name} is {fault['input']!r}; use auto, cpu or cuda:0."
+        else:
+            message = fault["msg"][0].lower() + fault["msg"][1:]
+            sentence = f"{place}: {name} is {fault['input']!r}; {message.replace('input should', 'it should')}."
+        if (path, place) not in told:  # one sentence for a setting, not one for every branch
+            told.add((path, place))
+            yield sentence
+
+
+def _near(path: KeyPath) -> str:
+    model: type[BaseModel] | None = Settings
+    for part in path[:-1]:
+        if part.isdecimal():  # a place in a list of the model
+            continue
+        field = model.model_fields.get(part) if model else None
+        annotation = field.annotation if field else None
+        annotation = next(iter(get_args(annotation)), annotation)
+        model = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+    if model is None:
+        return "it has nothing below it."
+    names = list(model.model_fields)
+    near = difflib.get_close_matches(path[-1], names, n=1)
+    return f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}."

@@ -1,0 +1,87 @@
+"""`PictureSink`: annotated pictures, one file per picture of the source. And how any picture is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.errors import SinkError
+from stream.scene import Scene
+from stream.sinks.base import Drawing, check_output
+from stream.sources.base import Source
+
+__all__ = ["PictureSink", "check_picture_output", "write_picture"]
+
+
+class PictureSink:
+    """Writes drawn pictures. Not thread-safe; use one per thread.
+
+    Args:
+        path: a picture file (`.jpg`, `.png`, …) for a source of one picture; a folder, made if it is not there, for a
+            source of several, where the pictures are called `000000.jpg`, `000001.jpg`, … in the order of the source.
+        source: whose pictures these are.
+
+    Attributes:
+        files: the picture, or the folder of pictures.
+
+    Raises:
+        SinkError: the path cannot be used; from `write`, the picture cannot be written.
+    """
+
+    def __init__(self, path: str | Path, source: Source) -> None:
+        path = Path(path)
+        self._folder = source.info.frame_count != 1
+        self.files = [path]
+        if self._folder:
+            try:
+                path.mkdir(exist_ok=True)
+            except OSError as error:
+                raise SinkError(f"{path} cannot be used as a folder for pictures ({error.strerror}).") from error
+            if source.path is not None and path.resolve() == source.path.resolve():
+                raise SinkError(f"{path} is the source itself. Choose another folder for the output.")
+            self.path = path
+        else:
+            self.path = check_picture_output(path, inputs=[source.path])
+
+    def write(self, scene: Scene, drawing: Drawing) -> None:
+        """Write one picture.
+
+        Raises:
+            SinkError: it cannot be written.
+        """
+        path = self.path / f"{scene.frame.number:06d}.jpg" if self._folder else self.path
+        write_picture(path, drawing.bgr)
+
+    def close(self) -> None:
+        """Every picture is already complete."""
+
+
+def check_picture_output(path: str | Path, *, inputs: Iterable[Path | None] = ()) -> Path:
+    """The path, if a picture can be written there without harm; see `check_output`. Creates nothing.
+
+    Raises:
+        SinkError: as for `check_output`, or the name's end says no kind of picture.
+    """
+    path = check_output(path, inputs=inputs)
+    if not cv2.haveImageWriter(str(path)):
+        raise SinkError(f"{path}: no picture can be written under this name. Let it end in .jpg or .png.")
+    return path
+
+
+def write_picture(path: Path, bgr: NDArray[np.uint8]) -> None:
+    """Write a picture, uint8 `[H, W, 3]`, in the kind that the path's end says.
+
+    Raises:
+        SinkError: it cannot be written.
+    """
+    encoded, data = cv2.imencode(path.suffix, bgr)
+    try:
+        if not encoded:
+            raise OSError(None, "the picture cannot be encoded")
+        path.write_bytes(data.tobytes())  # cv2.imwrite says neither that nor why it failed
+    except OSError as error:
+        raise SinkError(f"{path} cannot be written ({error.strerror}).") from error

@@ -1,0 +1,1 @@
+"""Who was in what posture from when to when."""

@@ -1,0 +1,198 @@
+"""`stance weights list`, `fetch` and `convert`, through the parser, against a real HTTP server."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import functools
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pose.errors import FetchError, StanceError, WeightsError, WeightsMissing
+from pose.networks.architecture import Architecture
+from pose.weight_files.checkpoint import load_network, save_network, sha256
+from pose.weight_files.known_weights import KNOWN_WEIGHTS
+from stream.commands import weights as weights_commands
+from stream.commands.weights import fetch_weights, register
+from stream.settings.model import Settings
+from tests.golden.make_pose import made_network
+from tests.pose.weight_files.official import save_official
+
+ROOT = Path(__file__).resolve().parents[3]
+W6 = KNOWN_WEIGHTS["yolov7-w6-pose"]
+TINY = KNOWN_WEIGHTS["yolov7-tiny-pose"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty weights folder in place of the checkout's."""
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    monkeypatch.setattr("pose.weight_files.location.weights_folders", lambda: [folder])
+    monkeypatch.setattr("pose.weight_files.location.weights_folder", lambda: folder)
+    monkeypatch.setattr(weights_commands, "weights_folder", lambda: folder)
+    return folder
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
+    """A server with an official checkpoint of w6, and one of tiny, at `/w6.pt` and `/tiny.pt`."""
+    served = tmp_path / "served"
+    served.mkdir()
+    save_official(made_network(Architecture("yolov7-w6-pose", width=0.03)), served / "w6.pt")
+    save_official(made_network(Architecture("yolov7-tiny-pose", "official", "leaky_relu_0.1")), served / "tiny.pt")
+    (served / "page.pt").write_text("<html>log in first</html>")
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(served))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def stance(*words: str) -> int:
+    parser = argparse.ArgumentParser()
+    register(parser.add_subparsers(required=True))
+    args = parser.parse_args(["weights", *words])
+    return args.run(args, Settings())
+
+
+def test_list(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert stance("list", "--json") == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["network"] for row in rows] == ["yolov7-tiny-pose", "yolov7-w6-pose"]
+    assert [row["path"] for row in rows] == [None, None]
+    assert rows[1]["licence"] == "GPL-3.0"
+    assert rows[1]["address"] == W6.address
+
+    file = folder / "yolov7-w6-pose.safetensors"
+    save_network(made_network(Architecture("yolov7-w6-pose", width=0.03)), file)
+    assert stance("list", "--json") == 0
+    row = json.loads(capsys.readouterr().out)[1]
+    assert (row["path"], row["bytes"], row["sha256"], row["known"]) == (
+        str(file),
+        file.stat().st_size,
+        sha256(file),
+        None,
+    )
+    assert stance("list") == 0
+    text = capsys.readouterr().out
+    assert "not a digest we know" in text
+    assert "GPL-3.0" in text
+    assert "stance weights fetch yolov7-tiny-pose" not in text  # it ships and cannot be fetched
+
+
+def test_fetch(
+    folder: Path, address: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    file = fetch_weights(W6, folder, f"{address}/w6.pt")
+    assert file == folder / "yolov7-w6-pose.pt"
+    assert load_network(file).architecture.network == "yolov7-w6-pose"
+    assert [path.name for path in folder.iterdir()] == ["yolov7-w6-pose.pt"]
+    told = capsys.readouterr().out
+    assert "GPL-3.0" in told
+    assert f"SHA-256 {sha256(file)}, not a digest we know" in told
+    assert "expected 161,114,789 or 161,137,109" in told
+    assert "digest we do not know" in caplog.text  # a warning, not a failure: its tensors are what they should be
+
+    before = file.stat().st_mtime_ns
+    assert stance("fetch", "yolov7-w6-pose") == 0
+    assert "is already here" in capsys.readouterr().out
+    assert file.stat().st_mtime_ns == before
+
+
+def test_a_known_digest_is_not_warned_of(
+    folder: Path, address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    served = tmp_path / "served" / "w6.pt"
+    known = dataclasses.replace(W6, digests={sha256(served): "the one"}, bytes=(served.stat().st_size,))
+    fetch_weights(known, folder, f"{address}/w6.pt")
+    told = capsys.readouterr().out
+    assert "the one" in told
+    assert "expected" not in told
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("path", ["tiny.pt", "page.pt"])
+def test_something_else_is_not_taken(folder: Path, address: str, path: str) -> None:
+    with pytest.raises(FetchError, match="sent something else than weights of yolov7-w6-pose"):
+        fetch_weights(W6, folder, f"{address}/{path}")
+    assert list(folder.iterdir()) == []
+
+
+def test_offline_is_one_sentence_with_a_cure(folder: Path) -> None:
+    with pytest.raises(FetchError) as caught:
+        fetch_weights(W6, folder, "http://127.0.0.1:9/yolov7-w6-pose.pt")
+    assert isinstance(caught.value, StanceError)
+    assert f"put it into {folder} as yolov7-w6-pose.pt." in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_ships_is_not_fetched(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(WeightsMissing, match="ship with Stance"):
+        stance("fetch", "yolov7-tiny-pose")
+    (folder / TINY.file).write_bytes(b"anything")
+    assert stance("fetch", "yolov7-tiny-pose") == 0
+    assert "is already here" in capsys.readouterr().out
+
+
+def test_a_name_nobody_knows(folder: Path) -> None:
+    with pytest.raises(WeightsError, match=r"no weights named 'yolov7-w6'; did you mean yolov7-w6-pose\?"):
+        stance("fetch", "yolov7-w6")
+    with pytest.raises(WeightsError, match="known are yolov7-tiny-pose, yolov7-w6-pose"):
+        stance("fetch", "x")
+
+
+def test_convert(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    network = made_network(Architecture("yolov7-w6-pose", width=0.03))
+    save_official(network, tmp_path / "mine.pt", half=False)
+    assert stance("convert", str(tmp_path / "mine.pt")) == 0
+    out = tmp_path / "mine.safetensors"
+    assert load_network(out).architecture == network.architecture
+    assert sha256(out) in capsys.readouterr().out
+    assert stance("convert", str(tmp_path / "mine.pt"), "--out", str(tmp_path / "other.safetensors")) == 0
+    assert sha256(tmp_path / "other.safetensors") == sha256(out)  # the same weights are the same bytes
+
+
+def test_convert_overwrites_nothing(tmp_path: Path) -> None:
+    network = made_network(Architecture("yolov7-w6-pose", width=0.03))
+    file = tmp_path / "mine.safetensors"
+    save_network(network, file)
+    before = file.read_bytes()
+    for words, complaint in (
+        ([str(file)], "is the input itself"),
+        ([str(file), "--out", str(tmp_path / ".." / tmp_path.name / "mine.safetensors")], "is the input itself"),
+        ([str(tmp_path / "none.pt"), "--out", str(file)], "is already there"),
+        ([str(file), "--out", str(tmp_path / "out.pt")], r"does not end in \.safetensors"),
+    ):
+        with pytest.raises(WeightsError, match=complaint):
+            stance("convert", *words)
+    assert file.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.safetensors"]
+
+
+def test_convert_checks_the_network(tmp_path: Path) -> None:
+    save_official(made_network(Architecture("yolov7-w6-pose", width=0.03)), tmp_path / "mine.pt")
+    with pytest.raises(WeightsError, match="holds weights of yolov7-w6-pose, not of yolov7-tiny-pose"):
+        stance("convert", str(tmp_path / "mine.pt"), "--network", "yolov7-tiny-pose")
+    with pytest.raises(WeightsMissing):
+        stance("convert", str(tmp_path / "none.pt"))
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.pt"]
+
+
+def test_what_ships_is_known_and_described() -> None:
+    file = ROOT / "weights" / TINY.file
+    readme = (ROOT / "weights" / "README.md").read_text(encoding="utf-8")
+    assert sha256(file) in TINY.digests
+    assert file.stat().st_size in TINY.bytes
+    for known in KNOWN_WEIGHTS.values():
+        assert known.network in readme
+        for digest in known.digests:
+            assert digest in readme
+    assert W6.address in readme
