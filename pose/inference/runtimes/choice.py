@@ -47,7 +47,7 @@ def choose_runtime(wanted: str = "auto", device: str = "auto") -> str:
         import_openvino()
         return wanted
     if device != "cpu" and (device != "auto" or gpu_is_possible()):
-        from pose.device import choose_device
+        from pose.inference.device import choose_device
 
         if choose_device(device).type != "cpu":
             return "torch"

@@ -168,5 +168,5 @@ def _usable_cores() -> int:
 def _code_digest() -> str:
     """Of the code that makes the graph, so that a change of a network never meets what was compiled before it."""
     package = Path(__file__).resolve().parents[2]
-    files = sorted([*package.glob("*.py"), *(package / "networks").rglob("*.py"), *Path(__file__).parent.glob("*.py")])
+    files = sorted([*(package / "networks").rglob("*.py"), *Path(__file__).parent.glob("*.py")])
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pose.device import choose_device, choose_precision
 from pose.errors import PoseError
+from pose.inference.device import choose_device, choose_precision
 from pose.inference.runtimes.preprocessed import Preprocessed
 from pose.inference.runtimes.runtime import Arrays, NetworkSpec
 from pose.inference.runtimes.workers import MAX_CONCURRENCY, WorkerRuntime

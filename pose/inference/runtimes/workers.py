@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from threading import BoundedSemaphore
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +39,6 @@ class WorkerRuntime(Closing):
         self.batch = batch
         self.precision = precision
         self._pool = ThreadPoolExecutor(concurrency, spec.name, initializer)
-        # As many calls wait as run, so that a thread that gets ready finds the next one.
-        self._under_way = BoundedSemaphore(2 * concurrency)
 
     @abstractmethod
     def infer(self, pictures: NDArray[np.uint8]) -> Arrays:
@@ -53,15 +50,7 @@ class WorkerRuntime(Closing):
 
     def submit(self, pictures: NDArray[np.uint8]) -> Future[Arrays]:
         """Begin a call, see `Runtime.submit`."""
-        pictures = checked(pictures, self.spec)
-        self._under_way.acquire()
-        try:
-            future = self._pool.submit(self._outputs, pictures)
-        except BaseException:
-            self._under_way.release()
-            raise
-        future.add_done_callback(lambda _: self._under_way.release())  # of a cancelled call too
-        return future
+        return self._pool.submit(self._outputs, checked(pictures, self.spec))
 
     def __call__(self, pictures: NDArray[np.uint8]) -> Arrays:
         """The network's outputs, float32 `[B, …]` each, see `Runtime`."""
