@@ -15,12 +15,12 @@ from pose.networks.picodet import PicoDet
 from pose.networks.tinypose import TinyPose
 from pose.weight_files.listing import KeyTable
 from pose.weight_files.picodet_keys import PICODET_KEYS
+from pose.weight_files.safetensors_file import listed
 from pose.weight_files.tinypose_keys import TINYPOSE_KEYS
 
 __all__ = ["listing_keys", "load_start_weights"]
 
 KEYS: Final[dict[type[nn.Module], KeyTable]] = {PicoDet: PICODET_KEYS, TinyPose: TINYPOSE_KEYS}
-LISTED: Final = 6  # how many offending keys an error names
 
 
 def load_start_weights(network: nn.Module, file: str | Path) -> None:
@@ -36,16 +36,16 @@ def load_start_weights(network: nn.Module, file: str | Path) -> None:
     ignored = {f"{number:03d}.1" for number in table.constants}
     faults = []
     if missing := [f"{key} ({name})" for name, key in keys.items() if key not in arrays]:
-        faults.append(f"missing {_listed(missing)}")
+        faults.append(f"missing {listed(missing)}")
     if unknown := sorted(arrays.keys() - set(keys.values()) - ignored):
-        faults.append(f"unknown {_listed(unknown)}")
+        faults.append(f"unknown {listed(unknown)}")
     state = {name: arrays[key] for name, key in keys.items() if key in arrays}
     if other := [
         f"{keys[name]} {list(value.shape)} for {name} {list(own[name].shape)}"
         for name, value in state.items()
         if _squeezed(value) != _squeezed(own[name])
     ]:
-        faults.append(f"of another shape {_listed(other)}")
+        faults.append(f"of another shape {listed(other)}")
     if faults:
         raise WeightsError(f"{path} does not fit {type(network).__name__}: {'; '.join(faults)}.")
     for name, factor in table.factors.items():
@@ -79,8 +79,3 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 def _squeezed(value: Tensor) -> list[int]:
     return [size for size in value.shape if size != 1]
-
-
-def _listed(keys: list[str]) -> str:
-    more = f" and {len(keys) - LISTED} more" if len(keys) > LISTED else ""
-    return ", ".join(keys[:LISTED]) + more
