@@ -60,10 +60,12 @@ def test_errors_derive_from_what_one_would_catch() -> None:
     builtin = {
         "DeviceError": "RuntimeError",
         "EvaluatorMissing": "ImportError",
+        "ExporterMissing": "ImportError",
         "FetchError": "OSError",
         "LabelsError": "ValueError",
         "LabelsMissing": "FileNotFoundError",
         "PictureError": "ValueError",
+        "RuntimeMissing": "ImportError",
         "WeightsError": "ValueError",
         "WeightsMissing": "FileNotFoundError",
     }
