@@ -2,8 +2,8 @@
 
 A detector is dear and a crop is cheap, and people are mostly where they were going. So between two detections crops
 come from where the tracker expects everybody (as in BlazePose, Bazarevsky et al., 2020, for one person), and the
-detector runs beside them every `detect_every_seconds`; at once when somebody is lost. A crop that looks at nobody, or at
-a neighbour, is noticed by what it shows:
+detector runs beside them every `detect_every_seconds`; at once when somebody is lost. A crop that looks at nobody, or
+at a neighbour, is noticed by what it shows:
 
 - its keypoints are hardly visible, or lie on one heap: nobody is there;
 - they are unlike those that were expected: it slid to a neighbour;
