@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from pose.errors import DeviceError
@@ -53,12 +54,14 @@ def open_runtime(
     precision: str = "auto",
     threads: int | None = None,
     concurrency: int | None = None,
+    workers: ThreadPoolExecutor | None = None,
 ) -> Runtime:
     """A network, ready to run.
 
     Args:
         runtime, device: as in `choose_runtime`.
         precision, threads, concurrency: as in `OpenVinoRuntime` and `TorchRuntime`.
+        workers: threads that networks on OpenVINO share; PyTorch's have their own.
 
     Raises:
         RuntimeMissing, DeviceError: as in `choose_runtime`, or the device does not compute in that precision.
@@ -68,7 +71,7 @@ def open_runtime(
     if choose_runtime(runtime, device) == "openvino":
         from pose.inference.runtimes.openvino_runtime import OpenVinoRuntime
 
-        opened = OpenVinoRuntime(spec, precision=precision, threads=threads, concurrency=concurrency)
+        opened = OpenVinoRuntime(spec, precision=precision, threads=threads, concurrency=concurrency, workers=workers)
     else:
         from pose.inference.runtimes.torch_runtime import TorchRuntime
 

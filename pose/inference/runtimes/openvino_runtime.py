@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
-import os
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from queue import SimpleQueue
@@ -18,7 +18,7 @@ from pose.errors import DeviceError, PoseError
 from pose.inference.runtimes.model_cache import ModelCache
 from pose.inference.runtimes.openvino_library import import_openvino
 from pose.inference.runtimes.runtime import Arrays, NetworkSpec
-from pose.inference.runtimes.workers import MAX_CONCURRENCY, WorkerRuntime
+from pose.inference.runtimes.workers import MAX_CONCURRENCY, WorkerRuntime, usable_cores
 
 if TYPE_CHECKING:
     import openvino
@@ -45,6 +45,7 @@ class OpenVinoRuntime(WorkerRuntime):
             process may use.
         concurrency: calls at once; None takes one per thread, for throughput. 1 gives all threads to one call, for the
             shortest wait when there is one picture at a time.
+        workers: threads shared with other networks, `concurrency` of them; None for its own.
         cache: where compiled networks are kept; None takes the user's cache folder.
 
     Raises:
@@ -61,12 +62,13 @@ class OpenVinoRuntime(WorkerRuntime):
         precision: str = "auto",
         threads: int | None = None,
         concurrency: int | None = None,
+        workers: ThreadPoolExecutor | None = None,
         cache: ModelCache | None = None,
     ):
         ov = import_openvino()
         core = ov.Core()
         precision = _choose_precision(precision, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
-        self.threads = threads or _usable_cores()
+        self.threads = threads or usable_cores()
         calls = concurrency or min(self.threads, MAX_CONCURRENCY)
         self.version: str = ov.__version__.partition("-")[0]
         self.from_cache = False
@@ -80,7 +82,7 @@ class OpenVinoRuntime(WorkerRuntime):
         self._requests: SimpleQueue[openvino.InferRequest] = SimpleQueue()
         for _ in range(calls):
             self._requests.put(compiled.create_infer_request())
-        super().__init__(spec, concurrency=calls, batch=1, precision=precision)
+        super().__init__(spec, concurrency=calls, batch=1, precision=precision, workers=workers)
 
     def _read_or_compile(
         self, ov: Any, core: Any, spec: NetworkSpec, precision: str, settings: dict[str, Any], cache: ModelCache
@@ -158,10 +160,6 @@ def _choose_precision(wanted: str, capabilities: list[str]) -> str:
     if CAPABILITIES[wanted] not in capabilities:
         raise DeviceError(f"This CPU does not compute in {wanted}. Set pose.precision to auto or fp32.")
     return wanted
-
-
-def _usable_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @cache
