@@ -6,247 +6,182 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from pose.errors import PoseError, WeightsMissing
-from pose.inference.device import choose_device, choose_precision
-from pose.inference.letterbox import Letterbox
-from pose.inference.nms import non_maximum_suppression
-from pose.keypoints import KEYPOINT_COUNT
-from pose.networks.deploy import fold_input, fuse
-from pose.networks.head import COLUMNS, decode_above
+from pose.closing import Closing
+from pose.inference.device_name import find_device
+from pose.inference.steps import Steps, complete, together
+from pose.network_descriptions import AUTO, TOP_DOWN
 from pose.poses import Poses
-from pose.weight_files.checkpoint import load_network, sha256
-from pose.weight_files.location import find_weights
+from pose.weight_files.network_files import find_network
+
+if TYPE_CHECKING:
+    from pose.one_shot import OneShot
+    from pose.top_down import TopDown
 
 __all__ = ["PoseEstimator"]
 
 log = logging.getLogger(__name__)
 
 Stage = Callable[[str], AbstractContextManager[object]]
-
-MAX_CONCURRENCY = 8  # every batch in the network holds its pictures
-LARGE_SIZES = (640,)
-SMALL_SIZES = (416, 224)
-MULTI_SCALE_IOU = 0.5
-"""Two looks draw the box of one person differently, so with several looks a smaller overlap already is one person: of
-the small network's finds on 300 pictures of COCO 61 are second ones instead of 79, and nobody is lost."""
+MAX_PEOPLE = 20
 
 
-def _no_stage(_: str) -> AbstractContextManager[object]:
-    return nullcontext()
-
-
-class PoseEstimator:
+class PoseEstimator(Closing):
     """Finds the people and their 17 keypoints in pictures of any size.
 
         estimator = PoseEstimator()
         poses, = estimator([cv2.imread("picture.jpg")])
 
-    A call changes nothing, so several threads may call at once.
-
-    A picture may be looked at in several sizes. A small network sees people best who are about as large in its input as
-    those it was trained on: in the large size those who are small in the picture, in the small size those who fill it.
-    What all looks find goes through one suppression, in which the better score stays.
+    Every picture stands for itself; what video knows besides is in `stream.people.pose_finder`. Any thread may ask.
 
     Args:
-        weights: a weights file; None finds the file of `network` (see `pose.weight_files.location`).
-        network: `yolov7-w6-pose`, `yolov7-tiny-pose`, or `auto`: w6 when its weights are there and a GPU is, tiny
-            otherwise.
+        weights: a weights file: of a one-shot network, or of the detector or the keypoint network of a top-down one,
+            instead of the one that would be found; None finds all (see `pose.weight_files.location`).
+        network: `picodet-tinypose`, `yolov7-w6-pose`, `yolov7-tiny-pose`, or `auto`: w6 when a GPU and its weights are
+            there, else picodet-tinypose.
         device: `auto`, `cpu` or `cuda:N`.
         precision: `auto`, `fp32`, `bf16` or `fp16`.
-        image_size: longest side of the network's input in pixels, or several such sizes. None takes 640 for w6 on a
-            GPU, else 416 and 224. Rounded up to multiples of the network's largest stride.
-        person_threshold: people below this score are left out, 0–1.
-        iou_threshold: of two boxes that overlap more than this, the better one stays, 0–1. With several looks it is 0.5
-            at most.
-        batch_size: pictures the network sees at once; None takes 8 on a GPU and 4 on a CPU.
-        stage: called with a stage's name (`pre-process`, `network`, `nms`), gives a context in which the stage runs;
-            for profiling.
+        runtime: `auto`, `openvino` or `torch`: what runs a top-down network.
+        threads: CPU threads of the network; None takes one per core.
+        image_size: longest side of the input in pixels, or several such sizes for a one-shot network (multi-scale
+            inference); None takes what suits the network.
+        person_threshold: people below this score are left out, 0–1; None takes the network's own.
+        high_score_threshold: people from this score on are matched to tracks first, 0–1; None takes the network's own.
+        iou_threshold: of two boxes that overlap more, the better one stays, 0–1; None takes the network's own.
+        max_people: in a picture, the largest first.
+        batch_size: pictures in one call that suit the device; None takes 8.
+        judging: whether average precision is to be measured: where people cost nothing, the whole curve of precision
+            over recall is looked at, and everybody stays.
+        stage: called with a stage's name, gives a context in which the stage runs; for profiling.
 
     Attributes:
         network: name of the network in use.
-        weights: path of its weights file.
-        weights_digest: SHA-256 of that file, in hexadecimal.
-        device, dtype: where and in what the network computes.
-        image_sizes: as above, resolved, the largest first.
+        description: what is known of it, its thresholds among them.
+        parts: the name and the SHA-256, in hexadecimal, of every weights file in use.
         batch_size: as above, resolved.
+        device, precision: where and in what it computes.
+        image_sizes: as above, resolved, the largest first.
+        top_down: its two halves, if it has two.
 
     Raises:
         WeightsMissing, WeightsError: the weights are not there, or not those of the network.
         DeviceError: the device or precision is not to be had here.
+        RuntimeMissing: the runtime is not installed.
         ValueError: a size below 1, or a threshold outside 0–1.
     """
+
+    top_down: TopDown | None
 
     def __init__(
         self,
         weights: str | Path | None = None,
         *,
-        network: str = "auto",
+        network: str = AUTO,
         device: str = "auto",
         precision: str = "auto",
+        runtime: str = "auto",
+        threads: int | None = None,
         image_size: int | Sequence[int] | None = None,
-        person_threshold: float = 0.1,
-        iou_threshold: float = 0.65,
+        person_threshold: float | None = None,
+        high_score_threshold: float | None = None,
+        iou_threshold: float | None = None,
+        max_people: int = MAX_PEOPLE,
         batch_size: int | None = None,
-        stage: Stage = _no_stage,
+        judging: bool = False,
+        stage: Stage = nullcontext,
     ):
         sizes = (image_size,) if isinstance(image_size, int) else image_size
         if sizes is not None and (len(sizes) == 0 or min(sizes) < 1):
             raise ValueError(f"image_size is {image_size}, not at least 1")
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}, not at least 1")
-        for name, share in (("person_threshold", person_threshold), ("iou_threshold", iou_threshold)):
-            if not 0 <= share <= 1:
-                raise ValueError(f"{name} is {share}, not in 0–1")
-        self.device = choose_device(device)
-        self.dtype = choose_precision(precision, self.device)
-        if weights is None:
-            weights = self._find(network)
-        self.weights = Path(weights)
-        model = load_network(self.weights, None if network == "auto" else network)
-        self.network = model.architecture.network
-        self.weights_digest = sha256(self.weights)
-        self.person_threshold = person_threshold
-        self.iou_threshold = iou_threshold
-        self._stride = model.architecture.strides[-1]
-        large = self.device.type == "cuda" and self.network == "yolov7-w6-pose"
-        wanted = sizes or (LARGE_SIZES if large else SMALL_SIZES)
-        self.image_sizes = tuple(sorted({-(-size // self._stride) * self._stride for size in wanted}, reverse=True))
-        self.batch_size = batch_size or (8 if self.device.type == "cuda" else 4)
+        for name, value in (
+            ("person_threshold", person_threshold),
+            ("high_score_threshold", high_score_threshold),
+            ("iou_threshold", iou_threshold),
+        ):
+            if value is not None and not 0 <= value <= 1:
+                raise ValueError(f"{name} is {value}, not in 0–1")
         self.stage = stage
-        self._anchors = model.head.anchors.to(self.device)
-        self._strides = model.head.strides
-        fold_input(fuse(model))
-        self._model = model.to(self.device, self.dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        log.info(
-            "%s from %s on %s in %s at %s px",
-            self.network, self.weights, self.device, self.precision, self.sizes,
-        )  # fmt: skip
+        self.device = find_device(device)
+        files = find_network(network, None if weights is None else Path(weights), gpu=self.device != "cpu")
+        self.description = files.description
+        self.network = self.description.name
+        self.parts = files.parts
+        self.batch_size = batch_size or 8
+        if person_threshold is None:
+            person_threshold = self.description.judged_threshold if judging else self.description.person_threshold
+        self.person_threshold = person_threshold
+        self.high_score_threshold = (
+            self.description.high_score_threshold if high_score_threshold is None else high_score_threshold
+        )
+        self.iou_threshold = self.description.iou_threshold if iou_threshold is None else iou_threshold
+        sizes = tuple(sizes or (self.description.image_sizes[self.device != "cpu"],))
+        self._network: OneShot | TopDown
+        if self.network == TOP_DOWN:
+            from pose.assembly import open_top_down
+
+            self._network = self.top_down = open_top_down(
+                files, device=self.device, precision=precision, runtime=runtime, threads=threads,
+                size=max(sizes), threshold=self.person_threshold, iou_threshold=self.iou_threshold,
+                max_people=max_people,
+            )  # fmt: skip
+        else:
+            from pose.assembly import open_one_shot
+
+            self.top_down = None
+            self._network = open_one_shot(
+                files, device=self.device, precision=precision, threads=threads,
+                sizes=sizes, threshold=self.person_threshold, iou_threshold=self.iou_threshold,
+                max_people=max_people, batch_size=self.batch_size, stage=stage,
+            )  # fmt: skip
+        self.precision = self._network.precision
+        self.image_sizes = self._network.image_sizes
+        log.info("%s on %s in %s at %s px", self.network, self._network.where, self.precision, self.sizes)
 
     @property
     def concurrency(self) -> int:
-        """How many calls at once use the device best (see `pose.pool`): one on a GPU, one per thread on a CPU."""
-        return 1 if self.device.type == "cuda" else min(torch.get_num_threads(), MAX_CONCURRENCY)
+        """How many calls of the network under way at once use the device best."""
+        return self._network.concurrency
 
     @property
     def sizes(self) -> str:
-        """The sizes as people read them: `416+192`."""
+        """The sizes as people read them: `416+224`."""
         return "+".join(map(str, self.image_sizes))
-
-    @property
-    def precision(self) -> str:
-        """`fp32`, `bf16` or `fp16`."""
-        return {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[self.dtype]
-
-    def _find(self, network: str) -> Path:
-        if network != "auto":
-            return find_weights(network)
-        if self.device.type == "cuda":
-            try:
-                return find_weights("yolov7-w6-pose")
-            except WeightsMissing:
-                log.info("no weights of yolov7-w6-pose here, so the small network runs on the GPU too")
-        return find_weights("yolov7-tiny-pose")
 
     def warm_up(self, height: int = 720, width: int = 1280) -> None:
         """Run once on an empty picture of this size, so that the first real one is not slow."""
-        self([np.zeros((height, width, 3), np.uint8)] * self.batch_size)
+        self([np.zeros((height, width, 3), np.uint8)])
+
+    def find(self, bgr: NDArray[np.uint8]) -> Steps[Poses]:
+        """The people of one picture, best score first, in its pixels. See `pose.inference.steps`.
+
+        Args:
+            bgr: uint8 `[H, W, 3]`.
+
+        Raises:
+            ValueError: the array is no uint8 picture of three channels.
+            PoseError: the GPU's memory does not suffice.
+        """
+        if bgr.dtype != np.uint8 or bgr.ndim != 3 or bgr.shape[2] != 3 or bgr.size == 0:
+            raise ValueError(f"the picture is {bgr.dtype} {list(bgr.shape)}, not uint8 [H, W, 3]")
+        return (yield from self._network.find(bgr))
 
     def __call__(self, pictures: Sequence[NDArray[np.uint8]]) -> list[Poses]:
-        """Find the people in every picture.
+        """The people of every picture, best score first, in pixels of that picture.
 
         Args:
             pictures: uint8 `[H, W, 3]` each, BGR as OpenCV gives them; sizes may differ.
 
-        Returns:
-            One `Poses` per picture, best score first, in pixels of that picture.
-
         Raises:
-            ValueError: an array is not a uint8 picture of three channels.
-            PoseError: the GPU's memory does not suffice.
+            ValueError, PoseError: see `find`.
         """
-        for number, picture in enumerate(pictures):
-            if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or picture.size == 0:
-                raise ValueError(f"picture {number} is {picture.dtype} {list(picture.shape)}, not uint8 [H, W, 3]")
-        looks = [self._look(pictures, size) for size in self.image_sizes]
-        with self.stage("nms"):
-            return [self._people(of_one) for of_one in zip(*looks, strict=True)]
+        return complete(together([self.find(bgr) for bgr in pictures]))
 
-    def _look(self, pictures: Sequence[NDArray[np.uint8]], size: int) -> list[tuple[Letterbox, NDArray[np.float32]]]:
-        """What the network says of every picture at one size: decoded rows `[R, 57]` in pixels of its input."""
-        boxes = [Letterbox.fit(picture.shape[0], picture.shape[1], size, self._stride) for picture in pictures]
-        groups: dict[tuple[int, int], list[int]] = {}
-        for number, box in enumerate(boxes):
-            groups.setdefault(box.shape, []).append(number)
-        rows: dict[int, NDArray[np.float32]] = {}
-        for shape, members in groups.items():
-            for start in range(0, len(members), self.batch_size):
-                batch = members[start : start + self.batch_size]
-                table = self._run(shape, [pictures[n] for n in batch], [boxes[n] for n in batch])
-                rows |= {number: table[table[:, 0] == place, 1:] for place, number in enumerate(batch)}
-        return [(box, rows[number]) for number, box in enumerate(boxes)]
-
-    def _run(
-        self, shape: tuple[int, int], pictures: list[NDArray[np.uint8]], boxes: list[Letterbox]
-    ) -> NDArray[np.float32]:
-        """Everything above the threshold: the place of its picture in the batch, then a decoded row, `[R, 1 + 57]`."""
-        try:
-            with torch.inference_mode():
-                with self.stage("pre-process"):
-                    x = self._prepare(shape, pictures, boxes)
-                with self.stage("network"):
-                    picture, rows = decode_above(self._model(x), self._anchors, self._strides, self.person_threshold)
-                    # One copy to the CPU ends the wait for the device.
-                    table: NDArray[np.float32] = torch.cat([picture[:, None].float(), rows], 1).cpu().numpy()
-                    return table
-        except torch.OutOfMemoryError as error:
-            raise PoseError(
-                f"{self.device} has too little free memory for {len(pictures)} pictures of {shape[1]}×{shape[0]}. "
-                "Lower pose.batch_size or pose.image_size."
-            ) from error
-
-    def _prepare(self, shape: tuple[int, int], pictures: list[NDArray[np.uint8]], boxes: list[Letterbox]) -> Tensor:
-        """The network's input: BGR 0–255 `[B, 3, H, W]`, channels last in memory."""
-        if self.device.type == "cpu":
-            canvas = np.empty((len(pictures), *shape, 3), np.uint8)
-            for inner, picture, box in zip(canvas, pictures, boxes, strict=True):
-                box.draw(picture, inner)
-            return torch.from_numpy(canvas).permute(0, 3, 1, 2).to(self.dtype)
-        parts = [box.draw_on_device(self._upload(picture)) for picture, box in zip(pictures, boxes, strict=True)]
-        return torch.stack(parts).to(self.dtype, memory_format=torch.channels_last)
-
-    def _upload(self, picture: NDArray[np.uint8]) -> Tensor:
-        """A picture on the GPU, uint8 `[H, W, 3]`. Through page-locked memory, from which the copy runs by itself."""
-        host = torch.empty(picture.shape, dtype=torch.uint8, pin_memory=True)
-        np.copyto(host.numpy(), picture)  # frames are read-only, which PyTorch takes only with a warning
-        return host.to(self.device, non_blocking=True)
-
-    def _people(self, looks: Sequence[tuple[Letterbox, NDArray[np.float32]]]) -> Poses:
-        """From all looks at a picture to the people in it, in its own pixels."""
-        box = looks[0][0]
-        rows = np.concatenate([rows if look is box else _seen_as(box, look, rows) for look, rows in looks])
-        if not len(rows):
-            return Poses.empty()
-        centre, half, scores = rows[:, :2], rows[:, 2:4] / 2, rows[:, 4] * rows[:, 5]
-        corners = np.concatenate([centre - half, centre + half], 1)
-        limit = self.iou_threshold if len(looks) == 1 else min(self.iou_threshold, MULTI_SCALE_IOU)
-        keep = non_maximum_suppression(corners, scores, limit)
-        corners = box.to_source(corners[keep].reshape(-1, 2, 2)).reshape(-1, 4)
-        points = rows[keep, COLUMNS - 3 * KEYPOINT_COUNT :].reshape(-1, KEYPOINT_COUNT, 3)
-        points[..., :2] = box.to_source(points[..., :2])
-        return Poses(points, corners, scores[keep])
-
-
-def _seen_as(box: Letterbox, look: Letterbox, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Decoded rows in pixels of another look at the same picture, in those of `box`."""
-    moved = rows.copy()
-    points = moved[:, COLUMNS - 3 * KEYPOINT_COUNT :].reshape(-1, KEYPOINT_COUNT, 3)
-    moved[:, :2] = look.to_other(box, rows[:, :2])
-    moved[:, 2:4] *= look.scale_to(box)
-    points[..., :2] = look.to_other(box, points[..., :2])
-    return moved
+    def close(self) -> None:
+        """End the network's threads. Twice does no harm."""
+        self._network.close()

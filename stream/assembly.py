@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from index import PostureIndex, choose_prefix
 from index.storage.store import DEFAULT_PREFIX
 from stream.errors import SourceError
-from stream.reading.batcher import FrameBatcher
+from stream.reading.scheduler import Scheduler
 from stream.settings.model import Settings
 from stream.sources.base import Source, open_source
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "database_prefix",
-    "make_batcher",
     "make_estimator",
+    "make_scheduler",
     "open_from_settings",
     "open_index",
     "warn_of_other_weights",
@@ -31,33 +31,38 @@ log = logging.getLogger(__name__)
 
 
 def make_estimator(
-    settings: Settings, stage: Callable[[str], AbstractContextManager[object]] | None = None
+    settings: Settings,
+    stage: Callable[[str], AbstractContextManager[object]] | None = None,
+    *,
+    judging: bool = False,
 ) -> PoseEstimator:
     """A `PoseEstimator` as the settings want it.
 
     Args:
         stage: see `PoseEstimator`.
+        judging: whether average precision is to be measured, see `PoseEstimator`.
 
     Raises:
         WeightsMissing, WeightsError, DeviceError: see `PoseEstimator`.
     """
-    import torch
-
     from pose.estimator import PoseEstimator
 
     wanted = settings.pose
-    if wanted.threads is not None:
-        torch.set_num_threads(wanted.threads)
     options = {} if stage is None else {"stage": stage}
     return PoseEstimator(
         wanted.weights,
         network=wanted.network,
         device=wanted.device,
         precision=wanted.precision,
+        runtime=wanted.runtime,
+        threads=wanted.threads,
         image_size=wanted.image_size,
         person_threshold=wanted.person_threshold,
+        high_score_threshold=wanted.high_score_threshold,
         iou_threshold=wanted.iou_threshold,
+        max_people=wanted.max_people,
         batch_size=wanted.batch_size,
+        judging=judging,
         **options,
     )
 
@@ -87,10 +92,10 @@ def open_from_settings(address: str | int | Path, settings: Settings) -> Source:
     return open_source(address, settings.source)
 
 
-def make_batcher(
+def make_scheduler(
     sources: Sequence[Source], stage: Callable[[str], AbstractContextManager[object]] | None = None
-) -> FrameBatcher:
-    """A `FrameBatcher` of open sources, which reads them as soon as it is entered.
+) -> Scheduler:
+    """A `Scheduler` of open sources, which reads them as soon as it is entered.
 
     Raises:
         SourceError: two sources have one name.
@@ -99,16 +104,14 @@ def make_batcher(
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise SourceError(f"Two sources are called {twice}. Give them names: left={twice} right=….")
-    return FrameBatcher(sources, stage=stage or nullcontext)
+    return Scheduler(sources, stage=stage or nullcontext)
 
 
 def warn_of_other_weights(index: PostureIndex, estimator: PoseEstimator) -> None:
     """Say it in one line when the rows of the database come from other weights: distances then mean less."""
-    if index.networks and (estimator.network, estimator.weights_digest) not in index.networks:
+    if index.networks and not set(estimator.parts) <= set(index.networks):
         built_with = ", ".join(f"{name} ({digest[:12]})" for name, digest in index.networks)
+        in_use = ", ".join(f"{name} ({digest[:12]})" for name, digest in estimator.parts)
         log.warning(
-            "The database was built with %s, the network in use is %s (%s): classifications may be less certain.",
-            built_with,
-            estimator.network,
-            estimator.weights_digest[:12],
+            "The database was built with %s, in use are %s: probabilities may be less certain.", built_with, in_use
         )

@@ -1,21 +1,19 @@
-"""The product, top to bottom: sources, a batcher, a recogniser, some sinks."""
+"""The product, top to bottom: sources, a scheduler, a recogniser, some sinks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.pool import EstimatorPool
-from stream.assembly import make_batcher, make_estimator, open_from_settings, open_index, warn_of_other_weights
+from stream.assembly import make_estimator, make_scheduler, open_from_settings, open_index, warn_of_other_weights
 from stream.errors import SourceError
-from stream.frame import Frame
 from stream.people.viterbi import FixedLagViterbi
-from stream.reading.batcher import FrameBatcher
+from stream.reading.scheduler import Scheduler
 from stream.recogniser import Recogniser
 from stream.run.tally import Tally
 from stream.scene import Scene
@@ -33,11 +31,9 @@ __all__ = ["check_offline", "scenes", "write"]
 Stage = Callable[[str], AbstractContextManager[object]]
 Given = Source | str | int | Path
 
-IDLE_SECONDS: Final = 0.1
-
 
 def scenes(
-    source: FrameBatcher | Given | Sequence[Given],
+    source: Scheduler | Given | Sequence[Given],
     estimator: PoseEstimator | None = None,
     index: PostureIndex | None = None,
     settings: Settings | None = None,
@@ -57,7 +53,7 @@ def scenes(
 
     Args:
         source: what `open_source` takes; or an open source, which is closed at the end; or several of those, with
-            different names; or a batcher that is already reading, so that cameras do not wait while the network
+            different names; or a scheduler that is already reading, so that cameras do not wait while the network
             loads.
         estimator: None for one as the settings want it.
         index: None for the database the settings name, or the starter database where that does not exist.
@@ -80,28 +76,16 @@ def scenes(
         warn_of_other_weights(index, estimator)
     timed = stage or nullcontext
     with ExitStack() as stack:
-        frames = _gathering(stack, source, settings, timed)
-        frames.fit(estimator)
-        sources = frames.sources
+        scheduler = _reading(stack, source, settings, timed)
+        sources = scheduler.sources
         stills = {name for name, one in sources.items() if one.still}
         recogniser = Recogniser(estimator, index, settings, stills=stills, indexes=indexes, stage=timed)
-        dropped_before = {name: frames.drops(name) for name in sources}  # while the network was loading
-
-        def take(unless: Callable[[], bool] = lambda: False) -> list[Frame]:
-            while not frames.ended:
-                if batch := frames.take(timeout_seconds=None if idle is None else IDLE_SECONDS, unless=unless):
-                    return batch
-                if unless():
-                    break
-                if idle is not None:
-                    idle()
-            return []
-
-        # Where a camera is, no frame is held back until another comes: with one camera its frames have all cores.
-        cameras = sum(one.live for one in sources.values())
-        pool = stack.enter_context(EstimatorPool(min(estimator.concurrency, cameras or estimator.concurrency)))
-        batches = pool.freshest(take, recogniser.find, frames.wake) if cameras else pool.in_order(take, recogniser.find)
-        found: Iterator[Scene] = (scene for batch, people in batches for scene in recogniser.understand(batch, people))
+        dropped_before = {name: scheduler.drops(name) for name in sources}  # while the network was loading
+        followed = scheduler.run(
+            recogniser.follow, concurrency=estimator.concurrency, ahead=recogniser.ahead, idle=idle
+        )
+        stack.callback(followed.close)
+        found: Iterator[Scene] = (scene for several in followed for scene in recogniser.understand(several))
         if offline:
             for one in sources.values():
                 check_offline(one)
@@ -118,25 +102,25 @@ def scenes(
                 counted, live = tally.of(name), sources[name].live
                 if live:
                     before = dropped_before[name]
-                    counted.drops = {cause: count - before[cause] for cause, count in frames.drops(name).items()}
+                    counted.drops = {cause: count - before[cause] for cause, count in scheduler.drops(name).items()}
                 counted.count(scene, live=live)
             yield scene
 
 
-def _gathering(
+def _reading(
     stack: ExitStack,
-    source: FrameBatcher | Given | Sequence[Given],
+    source: Scheduler | Given | Sequence[Given],
     settings: Settings,
     stage: Stage,
-) -> FrameBatcher:
-    if isinstance(source, FrameBatcher):
+) -> Scheduler:
+    if isinstance(source, Scheduler):
         return source
     several = source if isinstance(source, Sequence) and not isinstance(source, str) else [source]
     opened = []
     for given in several:
         one = given if isinstance(given, Source) else open_from_settings(given, settings)
         opened.append(stack.enter_context(one))
-    return stack.enter_context(make_batcher(opened, stage))
+    return stack.enter_context(make_scheduler(opened, stage))
 
 
 def check_offline(source: Source) -> None:

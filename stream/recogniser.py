@@ -11,22 +11,26 @@ from index.classification import Classification
 from index.posture_index import PostureIndex
 from pose.embeddings.quality_gate import reject_reasons
 from pose.estimator import PoseEstimator
+from pose.inference.steps import Steps, complete
 from pose.poses import Poses
 from stream.frame import Frame
 from stream.people.keypoint_filter import KeypointFilter
 from stream.people.label_smoother import LabelSmoother
+from stream.people.pose_finder import PoseFinder
 from stream.people.similarity import Bodies, scores_apart
 from stream.people.tracker import Identity, Tracker
 from stream.scene import Person, Scene
 from stream.settings.model import Settings
+from stream.sources.base import Source
 
-__all__ = ["Recogniser"]
+__all__ = ["Followed", "Recogniser"]
 
 
 @dataclass(slots=True)
 class _Memory:
     """What is remembered of one source."""
 
+    finder: PoseFinder | None  # None where the network finds everybody anew in every frame
     tracker: Tracker
     keypoint_filter: KeypointFilter | None
     smoother: LabelSmoother
@@ -35,11 +39,19 @@ class _Memory:
 
 
 @dataclass(frozen=True, slots=True)
-class _Followed:
-    """The people of one frame, with their identities and steadied keypoints."""
+class Followed:
+    """The people of one frame, with their identities and filtered keypoints.
 
+    Attributes:
+        frame: the frame.
+        poses: the N people.
+        identities: N; None in a still picture, where nobody is followed.
+        seconds: the time of the frame on a clock that never goes back.
+    """
+
+    frame: Frame
     poses: Poses
-    identities: list[Identity] | None  # None in a still picture, where nobody is followed
+    identities: list[Identity] | None
     seconds: float
 
 
@@ -53,7 +65,7 @@ class Recogniser:
         estimator: finds the people.
         index: names their postures.
         settings: None for the defaults.
-        stills: names of sources whose frames are unrelated pictures: nobody is followed or steadied, and a
+        stills: names of sources whose frames are unrelated pictures: nobody is followed or filtered, and a
             classification stands as it is.
         indexes: by the name of the source, databases that name the postures there instead.
         stage: called with a stage's name, gives a context in which it runs; for profiling.
@@ -79,70 +91,83 @@ class Recogniser:
 
     def __call__(self, frames: Sequence[Frame]) -> list[Scene]:
         """One scene per frame, in order. Frames of one source come in the order they were taken."""
-        return self.understand(frames, self.find(frames))
+        return self.understand([complete(self.follow(frame)) for frame in frames])
 
-    def find(self, frames: Sequence[Frame]) -> list[Poses]:
-        """The first half: the people in every frame. Nothing is remembered, so it may run ahead on another thread."""
-        return self.estimator([frame.bgr for frame in frames])
+    def ahead(self, source: Source) -> int:
+        """How many frames of a source may be on their way at once: several where none depends on the one before, and
+        none is held back by it."""
+        alone = source.still or self.estimator.top_down is None
+        return 1 if source.live or not alone else self.estimator.concurrency + 1
 
-    def understand(self, frames: Sequence[Frame], everybody: Sequence[Poses]) -> list[Scene]:
-        """The second half: numbers, names and steady postures for the people that `find` found.
-
-        Frames are followed one after the other, which is cheap; then all their people are searched in one call.
-        """
-        with self._stage("track"):
-            followed = [self._follow(frame, poses) for frame, poses in zip(frames, everybody, strict=True)]
-        named = self._named(frames, followed)
-        with self._stage("smooth"):
-            return [
-                self._scene(frame, people, classifications)
-                for frame, people, classifications in zip(frames, followed, named, strict=True)
-            ]
-
-    def _follow(self, frame: Frame, poses: Poses) -> _Followed:
+    def follow(self, frame: Frame) -> Steps[Followed]:
+        """The first half: the people in a frame, and who they are."""
         if frame.source in self._stills:
-            apart = scores_apart(Bodies.of(poses), poses.scores) >= self.settings.pose.person_threshold
-            return _Followed(poses.select(apart), None, frame.seconds)
-        memory = self._sources.get(frame.source)
+            poses = yield from self.estimator.find(frame.bgr)
+            apart = scores_apart(Bodies.of(poses), poses.scores) >= self.estimator.person_threshold
+            return Followed(frame, poses.select(apart), None, frame.seconds)
         size = frame.bgr.shape[0], frame.bgr.shape[1]
+        finder = self._memory_of(frame.source, size).finder
+        if finder is None:
+            poses = yield from self.estimator.find(frame.bgr)
+            memory = self._memory_of(frame.source, size)  # frames before this one have been followed meanwhile
+            seconds = memory.seconds = max(frame.seconds, memory.seconds)  # a bad timestamp must not turn time back
+        else:
+            memory = self._memory_of(frame.source, size)
+            seconds = memory.seconds = max(frame.seconds, memory.seconds)
+            poses = yield from finder.find(frame.bgr, seconds, memory.tracker.shifts(seconds))
+        with self._stage("track"):
+            told = memory.tracker.update(poses, seconds)
+            if finder is not None:
+                finder.remember([None if identity is None else identity.key for identity in told])
+            identities = [identity for identity in told if identity is not None]
+            if len(identities) < len(told):
+                poses = poses.select([row for row, identity in enumerate(told) if identity is not None])
+            if memory.keypoint_filter is not None:
+                poses = memory.keypoint_filter.update([identity.key for identity in identities], poses, seconds)
+                memory.keypoint_filter.keep(memory.tracker.keys)
+        return Followed(frame, poses, identities, seconds)
+
+    def understand(self, followed: Sequence[Followed]) -> list[Scene]:
+        """The second half: names and steady postures. All people are searched in one call."""
+        named = self._named(followed)
+        with self._stage("smooth"):
+            return [self._scene(one, classifications) for one, classifications in zip(followed, named, strict=True)]
+
+    def _memory_of(self, source: str, size: tuple[int, int]) -> _Memory:
+        memory = self._sources.get(source)
         if memory is None or memory.size != size:  # where people were means nothing in a picture of another size
             first_number = 1 if memory is None else memory.tracker.next_number
-            memory = self._sources[frame.source] = self._new_memory(size, first_number)
-        seconds = memory.seconds = max(frame.seconds, memory.seconds)  # a bad timestamp must not turn time back
-        told = memory.tracker.update(poses, seconds)
-        identities = [identity for identity in told if identity is not None]
-        if len(identities) < len(told):
-            poses = poses.select([row for row, identity in enumerate(told) if identity is not None])
-        if memory.keypoint_filter is not None:
-            poses = memory.keypoint_filter.update([identity.key for identity in identities], poses, seconds)
-            memory.keypoint_filter.keep(memory.tracker.keys)
-        return _Followed(poses, identities, seconds)
+            memory = self._sources[source] = self._new_memory(size, first_number)
+        return memory
 
-    def _named(self, frames: Sequence[Frame], followed: Sequence[_Followed]) -> list[list[Classification]]:
+    def _named(self, followed: Sequence[Followed]) -> list[list[Classification]]:
         """The classifications of all people of a batch, frame by frame: one search for every database in use."""
         asked: dict[int, tuple[PostureIndex, list[int]]] = {}
-        for place, frame in enumerate(frames):
-            index = self._indexes.get(frame.source, self.index)
+        for place, one in enumerate(followed):
+            index = self._indexes.get(one.frame.source, self.index)
             asked.setdefault(id(index), (index, []))[1].append(place)
-        named: list[list[Classification]] = [[] for _ in frames]
+        named: list[list[Classification]] = [[] for _ in followed]
         for index, places in asked.values():
-            everybody = [followed[place].poses for place in places]
-            classifications = iter(self._classify(index, everybody))
-            for place, poses in zip(places, everybody, strict=True):
+            people = [followed[place].poses for place in places]
+            classifications = iter(self._classify(index, people))
+            for place, poses in zip(places, people, strict=True):
                 named[place] = list(islice(classifications, len(poses)))
         return named
 
-    def _classify(self, index: PostureIndex, everybody: Sequence[Poses]) -> list[Classification]:
+    def _classify(self, index: PostureIndex, several: Sequence[Poses]) -> list[Classification]:
         pose = self.settings.pose
         with self._stage("embed"):
-            people = Poses.concatenate(everybody)
-            reasons = reject_reasons(people, pose.min_keypoints, pose.keypoint_threshold, pose.min_person_px)
+            people = Poses.concatenate(several)
+            reasons = reject_reasons(
+                people, pose.min_keypoints, self.settings.pose.keypoint_threshold, pose.min_person_px
+            )
             rows = index.embedding.of_accepted(people, reasons)
         with self._stage("search"):
             naming = self.settings.index
             return list(index.classify(rows, naming.k, naming.min_probability, naming.min_margin, reasons))
 
-    def _scene(self, frame: Frame, followed: _Followed, classifications: list[Classification]) -> Scene:
+    def _scene(self, followed: Followed, classifications: list[Classification]) -> Scene:
+        frame = followed.frame
         if followed.identities is None:
             return Scene(frame, followed.poses, _on_their_own(classifications))
         keys = [identity.key for identity in followed.identities]
@@ -159,13 +184,21 @@ class Recogniser:
 
     def _new_memory(self, size: tuple[int, int], first_number: int) -> _Memory:
         tracking, filtering, smoothing = self.settings.tracking, self.settings.keypoint_filter, self.settings.smoothing
+        pose, top_down = self.settings.pose, self.estimator.top_down
         return _Memory(
+            None
+            if top_down is None
+            else PoseFinder(
+                top_down,
+                detect_every_seconds=pose.detect_every_seconds,
+                calm_every_seconds=pose.calm_every_seconds,
+            ),
             Tracker(
-                high_score_threshold=tracking.high_score_threshold,
+                high_score_threshold=self.estimator.high_score_threshold,
                 min_similarity=tracking.min_similarity,
                 confirm_seconds=tracking.confirm_seconds,
                 max_lost_seconds=tracking.max_lost_seconds,
-                least_score=self.settings.pose.person_threshold,
+                least_score=self.estimator.person_threshold,
                 first_number=first_number,
             ),
             KeypointFilter(

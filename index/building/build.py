@@ -29,7 +29,6 @@ from index.storage.examples import Examples
 from pose.embeddings.quality_gate import SMALLEST_HEIGHT_PX, reject_reasons
 from pose.embeddings.registry import DEFAULT_EMBEDDING
 from pose.errors import PictureError
-from pose.pool import EstimatorPool
 from pose.poses import Poses
 
 __all__ = ["Estimator", "add_folder", "build_index"]
@@ -44,13 +43,9 @@ class Estimator(Protocol):
     """What is asked of `pose.PoseEstimator`."""
 
     @property
-    def network(self) -> str: ...
-    @property
-    def weights_digest(self) -> str: ...
+    def parts(self) -> Sequence[tuple[str, str]]: ...
     @property
     def batch_size(self) -> int: ...
-    @property
-    def concurrency(self) -> int: ...
     def __call__(self, frames: Sequence[NDArray[np.uint8]], /) -> list[Poses]: ...
 
 
@@ -83,7 +78,7 @@ def build_index(
 
     Args:
         folder: holds one folder per posture.
-        estimator: finds people, or has them given; its `network` and `weights_digest` go into the database's manifest.
+        estimator: finds people, or has them given; its `parts` go into the database's manifest.
         prefix: where to save; None to keep the database in memory.
         embedding: a name in the registry of `pose.embeddings.registry`.
         replace: build although a database is there.
@@ -174,7 +169,8 @@ def add_folder(
     def save() -> None:
         nonlocal rows_saved, saved, replace
         if prefix is not None and index.rows > rows_saved:
-            index.note_network(estimator.network, estimator.weights_digest)
+            for part, digest in estimator.parts:
+                index.note_network(part, digest)
             index.note_source(str(folder))
             index.save(prefix, replace=replace)
             rows_saved, replace = index.rows, False
@@ -193,12 +189,12 @@ def add_folder(
         disable=not progress,
         dynamic_ncols=True,
     )
-    reads = _read_ahead(found.pictures, index, people, size * estimator.concurrency)
+    reads = _read_ahead(found.pictures, index, people, 2 * size)
     batches = _batches(reads, size, lambda read: _settle(read, by_label, bar))
-    with held_interrupt() as interrupt, EstimatorPool(estimator.concurrency) as pool:
+    with held_interrupt() as interrupt:
         try:
-            for batch, everybody in pool.in_order(lambda: next(batches, []), find):
-                for read, poses in zip(batch, everybody, strict=True):
+            for batch in batches:
+                for read, poses in zip(batch, find(batch), strict=True):
                     entry = by_label[read.picture.label]
                     _add_picture(index, entry, read, poses, people, min_keypoints, keypoint_threshold, min_person_px)
                 bar.update(len(batch))

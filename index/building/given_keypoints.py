@@ -29,17 +29,14 @@ class GivenKeypoints:
     `data/test/sitting/a.jpg` by `test/sitting/a.jpg`. A path that comes twice shows two people.
 
     Attributes:
-        network: "given keypoints".
-        weights_digest: SHA-256 of the file, in hex.
-        batch_size, concurrency: as an estimator has them.
+        parts: "given keypoints" and the SHA-256 of the file, in hexadecimal.
+        batch_size: as an estimator has it.
 
     Raises:
         KeypointsError: the file is missing, or not such a file.
     """
 
-    network: Final = "given keypoints"
     batch_size: Final = 16
-    concurrency: Final = 1
 
     def __init__(self, file: str | Path) -> None:
         self.file = Path(file)
@@ -59,7 +56,7 @@ class GivenKeypoints:
                 f"{printable(file)} has path {paths.dtype} {paths.shape} and keypoint {keypoints.shape}; expected are "
                 f"strings [P] and [P, {KEYPOINT_COUNT}, 3]."
             )
-        self.weights_digest = hashlib.sha256(data).hexdigest()
+        self.parts = (("given keypoints", hashlib.sha256(data).hexdigest()),)
         self._keypoints: NDArray[np.float32] = keypoints.astype(np.float32)
         self._rows: dict[str, list[int]] = {}
         for row, path in enumerate(paths.tolist()):

@@ -8,8 +8,9 @@ on standard output, unasked. Only training and judging need it, so it comes with
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -19,16 +20,12 @@ from tqdm import tqdm
 from pose.datasets.labelled import LabelledPicture, LabelledSet
 from pose.datasets.picture_file import read_picture
 from pose.errors import EvaluatorMissing, PictureError
-from pose.pool import EstimatorPool
 from pose.poses import Poses
 
 if TYPE_CHECKING:
     from pose.estimator import PoseEstimator
 
-__all__ = ["JUDGED_THRESHOLD", "PoseScores", "evaluate_pose", "score_detections"]
-
-JUDGED_THRESHOLD: Final = 0.005
-"""The `person_threshold` to judge with: AP looks along the whole curve of precision over recall."""
+__all__ = ["PoseScores", "evaluate_pose", "score_detections"]
 
 MAX_JUDGED: Final = 20
 """So many people of a picture are judged, those with the best scores: the rule of COCO for keypoints."""
@@ -63,7 +60,7 @@ def evaluate_pose(estimator: PoseEstimator, labelled: LabelledSet, *, quiet: boo
     """Find people in every picture and judge them.
 
     Args:
-        estimator: made with `person_threshold=JUDGED_THRESHOLD` or lower; a higher one cuts AP down.
+        estimator: made with `judging=True`.
         quiet: show no progress bar.
 
     Raises:
@@ -72,30 +69,26 @@ def evaluate_pose(estimator: PoseEstimator, labelled: LabelledSet, *, quiet: boo
     """
     _evaluator()  # that it is missing is said before the work, not after
     found = [Poses.empty()] * len(labelled)
-    # Pictures of one shape follow each other, so that they share batches.
+    # Pictures of one shape follow each other, so that a GPU takes them in one call.
     order = sorted(range(len(labelled)), key=lambda n: labelled.pictures[n].size[0] / labelled.pictures[n].size[1])
-    left = iter(order)
-
-    def take() -> list[tuple[int, NDArray[np.uint8]]]:
-        return [(n, _read(labelled.pictures[n])) for _, n in zip(range(estimator.batch_size), left, strict=False)]
-
-    def find(batch: list[tuple[int, NDArray[np.uint8]]]) -> list[Poses]:
-        return estimator([bgr for _, bgr in batch])
-
-    with (
-        tqdm(
-            total=len(labelled),
-            desc=f"judging at {estimator.sizes} px",
-            unit="picture",
-            disable=True if quiet else None,
-        ) as bar,
-        EstimatorPool(estimator.concurrency) as pool,
-    ):
-        for batch, everybody in pool.in_order(take, find):
-            for (number, _), poses in zip(batch, everybody, strict=True):
+    with tqdm(
+        total=len(labelled),
+        desc=f"judging at {estimator.sizes} px",
+        unit="picture",
+        disable=True if quiet else None,
+    ) as bar:
+        for numbers in _batched(order, estimator.batch_size):
+            pictures = [_read(labelled.pictures[number]) for number in numbers]
+            for number, poses in zip(numbers, estimator(pictures), strict=True):
                 found[number] = poses
-            bar.update(len(batch))
+            bar.update(len(numbers))
     return score_detections(labelled, found)
+
+
+def _batched(numbers: Sequence[int], size: int) -> Iterator[list[int]]:
+    left = iter(numbers)
+    while batch := list(islice(left, size)):
+        yield batch
 
 
 def score_detections(labelled: LabelledSet, found: Sequence[Poses]) -> PoseScores:

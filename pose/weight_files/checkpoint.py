@@ -7,7 +7,6 @@ names (see `pose.weight_files.key_table`).
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from pose.weight_files.key_table import HEAD_KEYS, HEAD_LAYER, LAYER_KEYS
 from pose.weight_files.safetensors_file import halved, listed, read_safetensors, write_safetensors
 from pose.weight_files.unpickle import Shell, StoredTensor, load_pickled
 
-__all__ = ["Checkpoint", "load_network", "published_names", "read_checkpoint", "save_network", "sha256"]
+__all__ = ["Checkpoint", "load_network", "published_names", "read_checkpoint", "save_network"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +36,6 @@ class Checkpoint:
 
     architecture: Architecture
     state: dict[str, Tensor]
-
-
-def sha256(file: str | Path) -> str:
-    """SHA-256 of a file's content, in hexadecimal."""
-    with Path(file).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def read_checkpoint(file: str | Path, network: str | None = None) -> Checkpoint:

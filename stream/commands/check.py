@@ -50,7 +50,8 @@ def _weights(settings: Settings) -> str:
     from stream.assembly import make_estimator
 
     estimator = make_estimator(settings)
-    return f"{estimator.network} from {estimator.weights}, on {estimator.device} in {estimator.precision}"
+    digests = ", ".join(f"{part} ({digest[:12]})" for part, digest in estimator.parts)
+    return f"{estimator.network}, weights {digests}, on {estimator.device} in {estimator.precision}"
 
 
 def _database(args: argparse.Namespace, settings: Settings) -> str:

@@ -47,16 +47,18 @@ def register(subparsers: Any) -> None:
 
 
 def _evaluate(args: argparse.Namespace, settings: Settings) -> int:
-    from pose.evaluation.average_precision import JUDGED_THRESHOLD, evaluate_pose
+    from pose.evaluation.average_precision import evaluate_pose
 
     labelled = read_labelled(args.path, args.images)
     if args.limit is not None:
         labelled = replace(labelled, pictures=labelled.pictures[: args.limit])
     for number, size in enumerate(args.size or [settings.pose.image_size]):
-        wanted: dict[str, Any] = {"person_threshold": JUDGED_THRESHOLD, "image_size": size}
+        wanted: dict[str, Any] = {"image_size": size}
         if args.weights is not None:
             wanted["weights"] = args.weights
-        estimator = make_estimator(settings.model_copy(update={"pose": settings.pose.model_copy(update=wanted)}))
+        estimator = make_estimator(
+            settings.model_copy(update={"pose": settings.pose.model_copy(update=wanted)}), judging=True
+        )
         begun = time.monotonic()
         scores = asdict(evaluate_pose(estimator, labelled))
         facts: dict[str, Any] = {
@@ -67,8 +69,7 @@ def _evaluate(args: argparse.Namespace, settings: Settings) -> int:
             },
             "area_is_estimated": labelled.area_is_estimated,
             "network": estimator.network,
-            "weights": printable(estimator.weights),
-            "weights_digest": estimator.weights_digest,
+            "weights": dict(estimator.parts),
             "device": str(estimator.device),
             "precision": estimator.precision,
             "seconds": round(time.monotonic() - begun, 1),
@@ -78,7 +79,8 @@ def _evaluate(args: argparse.Namespace, settings: Settings) -> int:
             continue
         if number == 0:
             print(f"{printable(args.path)}: {facts['pictures']} pictures, {facts['people']} people to judge by")
-            print(f"{facts['network']}, weights {facts['weights_digest'][:12]}, {facts['device']} {facts['precision']}")
+            weights = ", ".join(f"{part} {digest[:12]}" for part, digest in estimator.parts)
+            print(f"{facts['network']}, weights {weights}, {facts['device']} {facts['precision']}")
             if labelled.area_is_estimated:
                 print(f"no areas given: a person's is taken as {AREA_PER_BOX}·w·h of the box")
             print(f"\n{'size':>7}", *(f"{title:>9}" for title in _COLUMNS.values()), f"{'seconds':>9}")

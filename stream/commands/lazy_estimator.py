@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from index import PostureIndex
@@ -36,20 +37,12 @@ class LazyEstimator:
         return self._estimator
 
     @property
-    def network(self) -> str:
-        return self._loaded().network
-
-    @property
-    def weights_digest(self) -> str:
-        return self._loaded().weights_digest
+    def parts(self) -> Sequence[tuple[str, str]]:
+        return self._loaded().parts
 
     @property
     def batch_size(self) -> int:
         return self._loaded().batch_size
-
-    @property
-    def concurrency(self) -> int:
-        return self._loaded().concurrency
 
     def __call__(self, frames: Any, /) -> Any:
         return self._loaded()(frames)

@@ -212,13 +212,11 @@ def _evaluate(
     """Figures of a weights file, and a picture of what it finds in `folder`."""
     from pose.datasets.labelled import LabelledSet
     from pose.estimator import PoseEstimator
-    from pose.evaluation.average_precision import JUDGED_THRESHOLD, evaluate_pose
+    from pose.evaluation.average_precision import evaluate_pose
 
     if args.val_limit:
         val = LabelledSet(val.pictures[: args.val_limit], val.area_is_estimated)
-    estimator = PoseEstimator(
-        weights, device=settings.pose.device, image_size=args.val_size, person_threshold=JUDGED_THRESHOLD
-    )
+    estimator = PoseEstimator(weights, device=settings.pose.device, image_size=args.val_size, judging=True)
     scores = evaluate_pose(estimator, val, quiet=True)
     _show(estimator, val, settings, folder / f"predictions_{samples:08d}.jpg")
     return {name: round(float(getattr(scores, name)), 5) for name in ("ap", "ap50", "ap75", "ap_medium", "ap_large")}
@@ -242,7 +240,7 @@ def _show(estimator: Any, val: LabelledSet, settings: Settings, file: Path) -> N
         if image is None:
             raise PictureError(f"{picture.path} cannot be read. Repair or remove it, and its labels.")
         (found,) = estimator([image])
-        sure = found.scores >= settings.pose.person_threshold
+        sure = found.scores >= estimator.description.person_threshold
         poses = Poses(found.keypoints[sure], found.boxes[sure], found.scores[sure])
         people = tuple(Person(row, None, unnamed, None, 0.0, None) for row in range(len(poses)))
         drawn = overlay(

@@ -53,7 +53,7 @@ def register(subparsers: Any) -> None:
 
 
 def _list(args: argparse.Namespace, settings: Settings) -> int:
-    from pose.weight_files.checkpoint import sha256
+    from pose.weight_files.digest import sha256
 
     rows = []
     for known in KNOWN_WEIGHTS.values():
@@ -103,7 +103,8 @@ def fetch_weights(known: KnownWeights, folder: Path, address: str | None = None)
         WeightsError: what came is not a checkpoint of the network.
         WeightsMissing: they ship with Stance and are not to be fetched, but are not here.
     """
-    from pose.weight_files.checkpoint import load_network, sha256
+    from pose.weight_files.checkpoint import load_network
+    from pose.weight_files.digest import sha256
 
     address = address or known.address
     if (file := folder / known.file).is_file():
@@ -144,7 +145,8 @@ def _about(known: KnownWeights, size: int, digest: str) -> str:
 
 
 def _convert(args: argparse.Namespace, settings: Settings) -> int:
-    from pose.weight_files.checkpoint import load_network, save_network, sha256
+    from pose.weight_files.checkpoint import load_network, save_network
+    from pose.weight_files.digest import sha256
 
     file = Path(args.file)
     out = Path(args.out) if args.out else file.with_suffix(".safetensors")

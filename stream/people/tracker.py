@@ -18,6 +18,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pose.poses import Poses
 from stream.people.similarity import Bodies, compare, scores_apart
@@ -72,6 +73,17 @@ class Tracker:
     def keys(self) -> frozenset[int]:
         """Keys still in memory, also of people who are out of sight for a moment."""
         return frozenset([identity.key for identity in self._tracks.identities])
+
+    def shifts(self, seconds: float) -> dict[int, NDArray[np.float64]]:
+        """By key, how far everybody who was in the last frame has moved by `seconds`, px `[2]`."""
+        tracks = self._tracks
+        moved = tracks.shift(seconds - tracks.seen_seconds)
+        latest = tracks.seen_seconds >= self._seconds
+        return {
+            identity.key: shift
+            for identity, shift, now in zip(tracks.identities, moved, latest.tolist(), strict=True)
+            if now
+        }
 
     def update(self, poses: Poses, seconds: float) -> list[Identity | None]:
         """Who everybody is, in the order of `poses`; None for somebody found a second time.

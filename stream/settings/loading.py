@@ -27,7 +27,7 @@ RENAMED: Final[dict[KeyPath, KeyPath]] = {
     ("index", "min_share"): ("index", "min_probability"),
     ("smoothing", "unknown_share"): ("smoothing", "unknown_probability"),
     ("smoothing", "look_ahead_seconds"): ("smoothing", "lag_seconds"),
-    ("tracking", "sure_score"): ("tracking", "high_score_threshold"),
+    ("tracking", "sure_score"): ("pose", "high_score_threshold"),
 }
 """Settings that had another name until version 0.2; a section comes before what is in it."""
 

@@ -37,17 +37,22 @@ class _Section(BaseModel):
 class PoseSettings(_Section):
     """Finding people: the network, where it runs, and what counts as seen."""
 
-    network: Literal["auto", "yolov7-tiny-pose", "yolov7-w6-pose"] = "auto"
+    network: Literal["auto", "picodet-tinypose", "yolov7-w6-pose", "yolov7-tiny-pose"] = "auto"
     weights: str | None = None
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    runtime: Literal["auto", "openvino", "torch"] = "auto"
     image_size: PictureSize | Annotated[tuple[PictureSize, ...], FromList, Field(min_length=1, max_length=4)] | None = (
         None
     )
     batch_size: Annotated[int, Field(ge=1, le=256)] | None = None
     threads: Annotated[int, Field(ge=1, le=1024)] | None = None
-    person_threshold: Share = 0.1
-    iou_threshold: Share = 0.65
+    detect_every_seconds: Annotated[float, Field(ge=0, le=60)] = 0.3
+    calm_every_seconds: Annotated[float, Field(ge=0, le=60)] = 0.0
+    max_people: Annotated[int, Field(ge=1, le=300)] = 20
+    person_threshold: Share | None = None
+    high_score_threshold: Share | None = None
+    iou_threshold: Share | None = None
     keypoint_threshold: Share = 0.5
     min_keypoints: Annotated[int, Field(ge=1, le=17)] = 5
     min_person_px: Annotated[float, Field(ge=0, le=10_000)] = 24.0
@@ -101,7 +106,6 @@ class NamedSource(SourceSettings):
 class TrackingSettings(_Section):
     """Following people from frame to frame."""
 
-    high_score_threshold: Share = 0.3
     min_similarity: Share = 0.3
     confirm_seconds: Seconds = 0.2
     max_lost_seconds: Seconds = 2.0

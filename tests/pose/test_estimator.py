@@ -14,7 +14,7 @@ import torch
 from pose.errors import DeviceError, PoseError, WeightsError, WeightsMissing
 from pose.estimator import PoseEstimator
 from pose.poses import Poses
-from pose.weight_files.checkpoint import sha256
+from pose.weight_files.digest import sha256
 from tests.pose.conftest import SHIPPED
 from tests.tolerance import assert_close
 

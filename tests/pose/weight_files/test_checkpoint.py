@@ -16,7 +16,8 @@ from pose.errors import WeightsError, WeightsMissing
 from pose.networks.architecture import Architecture
 from pose.networks.deploy import fuse
 from pose.networks.yolov7_pose import YoloPose
-from pose.weight_files.checkpoint import load_network, published_names, read_checkpoint, save_network, sha256
+from pose.weight_files.checkpoint import load_network, published_names, read_checkpoint, save_network
+from pose.weight_files.digest import sha256
 from tests.golden.make_pose import made_network
 from tests.pose.conftest import SHIPPED
 from tests.pose.weight_files.official import save_official

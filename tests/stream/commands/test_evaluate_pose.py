@@ -12,7 +12,7 @@ import pytest
 
 from pose.estimator import PoseEstimator
 from pose.evaluation.average_precision import JUDGED_THRESHOLD
-from pose.weight_files.checkpoint import sha256
+from pose.weight_files.digest import sha256
 from stream.assembly import make_estimator
 from stream.cli import main
 from stream.commands import evaluate_pose as evaluate_pose_command

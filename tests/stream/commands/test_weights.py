@@ -15,7 +15,8 @@ import pytest
 
 from pose.errors import FetchError, StanceError, WeightsError, WeightsMissing
 from pose.networks.architecture import Architecture
-from pose.weight_files.checkpoint import load_network, save_network, sha256
+from pose.weight_files.checkpoint import load_network, save_network
+from pose.weight_files.digest import sha256
 from pose.weight_files.known_weights import KNOWN_WEIGHTS
 from stream.commands import weights as weights_commands
 from stream.commands.weights import fetch_weights, register

@@ -1,0 +1,111 @@
+"""From weights files to networks that are ready to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pose.detector import PersonDetector
+from pose.inference.crops import CROP_SIZE
+from pose.inference.runtimes.choice import open_runtime
+from pose.inference.runtimes.runtime import IMAGENET_RGB, NetworkSpec, Runtime
+from pose.keypoint_finder import KeypointFinder
+from pose.top_down import TopDown
+from pose.weight_files.network_files import NetworkFiles
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from pose.one_shot import OneShot
+
+__all__ = ["DETECTOR_STRIDE", "open_one_shot", "open_top_down"]
+
+DETECTOR_STRIDE = 64  # the detector's input is a multiple of it, px
+
+
+def open_top_down(
+    network: NetworkFiles,
+    *,
+    device: str,
+    precision: str,
+    runtime: str,
+    threads: int | None,
+    size: int,
+    threshold: float,
+    iou_threshold: float,
+    max_people: int,
+) -> TopDown:
+    """A person detector and a keypoint network; see `PoseEstimator` for the arguments.
+
+    Raises:
+        WeightsError, DeviceError, RuntimeMissing: see `PoseEstimator`.
+    """
+    digests = dict(network.parts)
+    size = -(-size // DETECTOR_STRIDE) * DETECTOR_STRIDE
+
+    def spec(part: str, height: int, width: int) -> NetworkSpec:
+        build = partial(_build, part, network.files[part])
+        return NetworkSpec(part, build, digests[part], (height, width), IMAGENET_RGB)
+
+    def opened(part: str, height: int, width: int) -> Runtime:
+        return open_runtime(spec(part, height, width), runtime, device=device, precision=precision, threads=threads)
+
+    width, height = CROP_SIZE
+    return TopDown(
+        PersonDetector(
+            opened("picodet-s", size, size), size,
+            threshold=threshold, iou_threshold=iou_threshold, max_people=max_people,
+        ),
+        KeypointFinder(opened("tinypose", height, width)),
+        device,
+    )  # fmt: skip
+
+
+def _build(part: str, file: Path) -> nn.Module:
+    from pose.networks.picodet import PicoDet, PicoDetBoxes
+    from pose.weight_files.topdown_file import load_topdown
+
+    network = load_topdown(file, part).network
+    return PicoDetBoxes(network).eval() if isinstance(network, PicoDet) else network
+
+
+def open_one_shot(
+    network: NetworkFiles,
+    *,
+    device: str,
+    precision: str,
+    threads: int | None,
+    sizes: Sequence[int],
+    threshold: float,
+    iou_threshold: float,
+    max_people: int,
+    batch_size: int,
+    stage: Callable[[str], AbstractContextManager[object]],
+) -> OneShot:
+    """A YOLOv7-Pose network; see `PoseEstimator` for the arguments.
+
+    Raises:
+        WeightsError, DeviceError: see `PoseEstimator`.
+    """
+    import torch
+
+    from pose.one_shot import OneShot
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    name = network.description.name
+    return OneShot(
+        network.files[name],
+        name,
+        device=torch.device(device),
+        precision=precision,
+        image_sizes=sizes,
+        person_threshold=threshold,
+        iou_threshold=iou_threshold,
+        batch_size=batch_size,
+        max_people=max_people,
+        stage=stage,
+    )

@@ -1,0 +1,83 @@
+"""`KeypointFinder`: the keypoints of people whose places are known."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose.inference.crops import crop_matrices, cut_crops, to_picture
+from pose.inference.heatmaps import decode_heatmaps
+from pose.inference.runtimes.runtime import Runtime
+from pose.inference.steps import Answer
+from pose.keypoints import KEYPOINT_COUNT
+from pose.keypoints import Keypoint as K
+
+__all__ = ["VISIBLE", "KeypointFinder", "confidence", "torso_angles"]
+
+VISIBLE: Final = 0.2
+"""Peaks of the heat maps below this are no sight of a keypoint."""
+
+_SHOULDERS: Final = [K.LEFT_SHOULDER, K.RIGHT_SHOULDER]
+_HIPS: Final = [K.LEFT_HIP, K.RIGHT_HIP]
+
+
+class KeypointFinder:
+    """A top-down keypoint network with its way from crops of a picture and back. A call changes nothing; any thread may
+    ask.
+
+    Args:
+        runtime: runs the network: uint8 `[B, 256, 192, 3]` BGR to heat maps `[B, 17, 64, 48]`.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+
+    def ask(
+        self, bgr: NDArray[np.uint8], boxes: NDArray[np.floating], angles_radians: NDArray[np.floating] | None = None
+    ) -> Answer[NDArray[np.float32]]:
+        """Start looking for the keypoints of N people: float32 `[N, 17, 3]`, x, y in pixels of the picture and score.
+
+        Args:
+            bgr: uint8 `[H, W, 3]`.
+            boxes: `[N, 4]`: x1, y1, x2, y2 in pixels of the picture.
+            angles_radians: `[N]`: how far every person is turned clockwise from upright; None: nobody is.
+        """
+        matrices = crop_matrices(boxes, angles_radians)
+        crops = cut_crops(bgr, matrices)
+
+        def read(outputs: list[Any]) -> NDArray[np.float32]:
+            if not outputs:
+                return np.zeros((0, KEYPOINT_COUNT, 3), np.float32)
+            points, scores = decode_heatmaps(np.concatenate([output[0] for output in outputs]))
+            return np.concatenate((to_picture(points, matrices), scores.clip(0, 1)[..., None]), axis=2)
+
+        batch = self.runtime.batch
+        calls = [self.runtime.submit(crops[start : start + batch]) for start in range(0, len(crops), batch)]
+        return Answer(tuple(calls), read)
+
+
+def confidence(keypoints: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How well every person's keypoints are seen, 0–1 `[N]`: the mean score of those that are visible at all.
+
+    Args:
+        keypoints: `[N, 17, 3]`.
+    """
+    scores = keypoints[..., 2]
+    visible = scores > VISIBLE
+    seen: NDArray[np.float32] = (scores * visible).sum(axis=1) / np.maximum(visible.sum(axis=1), 1)
+    return seen
+
+
+def torso_angles(keypoints: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How far every torso is turned clockwise from upright, −π to π `[N]`; NaN where shoulders or hips are not visible.
+
+    Args:
+        keypoints: `[N, 17, 3]`.
+    """
+    points, visible = keypoints[..., :2], keypoints[..., 2] > VISIBLE
+    up = points[:, _SHOULDERS].mean(axis=1) - points[:, _HIPS].mean(axis=1)
+    angles = np.arctan2(up[:, 0], -up[:, 1])
+    known = visible[:, _SHOULDERS + _HIPS].all(axis=1)
+    return np.where(known, angles, np.float32(np.nan)).astype(np.float32)

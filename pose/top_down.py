@@ -1,0 +1,85 @@
+"""`TopDown`: a person detector, then a keypoint network on everybody's crop."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose.detections import Detections
+from pose.detector import PersonDetector
+from pose.inference.steps import Steps
+from pose.keypoint_finder import KeypointFinder, confidence, torso_angles
+from pose.poses import Poses
+
+__all__ = ["TURNED_RADIANS", "TopDown"]
+
+TURNED_RADIANS: Final = np.pi / 4
+"""Torsos turned further than this are looked at in a crop that is turned with them: the keypoint network knows upright
+people best."""
+
+
+class TopDown:
+    """Finds people in single pictures, and gives video its two halves one by one (see `stream.people.pose_finder`).
+
+    A call changes nothing; any thread may ask.
+
+    Attributes:
+        detector: where people are.
+        keypoints: their keypoints.
+        where: the device.
+    """
+
+    def __init__(self, detector: PersonDetector, keypoints: KeypointFinder, where: str = "cpu") -> None:
+        self.detector = detector
+        self.keypoints = keypoints
+        self.where = where
+
+    @property
+    def precision(self) -> str:
+        """`fp32`, `bf16` or `fp16`."""
+        return self.keypoints.runtime.precision
+
+    @property
+    def image_sizes(self) -> tuple[int, ...]:
+        """Of the detector's input, px."""
+        return (self.detector.size,)
+
+    @property
+    def concurrency(self) -> int:
+        """How many calls at once use the device best."""
+        return self.keypoints.runtime.concurrency
+
+    def find(self, bgr: NDArray[np.uint8]) -> Steps[Poses]:
+        """The people of a picture, best score first. Their score is the detector's times their keypoints'."""
+        asked = self.detector.ask(bgr)
+        yield asked.futures
+        found = asked.result()
+        keypoints = yield from self.look(bgr, found)
+        scores = found.scores * confidence(keypoints)
+        order = np.argsort(-scores, kind="stable")
+        return Poses(keypoints[order], found.boxes[order], scores[order])
+
+    def look(self, bgr: NDArray[np.uint8], found: Detections) -> Steps[NDArray[np.float32]]:
+        """The keypoints `[N, 17, 3]` of people of whom nothing but the box is known.
+
+        Whoever turns out to lie or to be upside down is looked at once more, upright.
+        """
+        asked = self.keypoints.ask(bgr, found.boxes)
+        yield asked.futures
+        keypoints = asked.result()
+        angles = torso_angles(keypoints)
+        turned = np.flatnonzero(np.abs(angles) > TURNED_RADIANS)  # NaN is not
+        if len(turned):
+            again = self.keypoints.ask(bgr, found.boxes[turned], angles[turned])
+            yield again.futures
+            better = again.result()
+            wins = confidence(better) > confidence(keypoints[turned])
+            keypoints[turned[wins]] = better[wins]
+        return keypoints
+
+    def close(self) -> None:
+        """End the networks' threads. Twice does no harm."""
+        self.detector.runtime.close()
+        self.keypoints.runtime.close()

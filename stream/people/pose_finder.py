@@ -1,0 +1,289 @@
+"""`PoseFinder`: finds the people of a video frame by frame, and remembers where to look.
+
+A detector is dear and a crop is cheap, and people are mostly where they were going. So between two detections crops
+come from where the tracker expects everybody (as in BlazePose, Bazarevsky et al., 2020, for one person), and the
+detector runs beside them every `detect_every_seconds`; at once when somebody is lost. A crop that looks at nobody, or at
+a neighbour, is noticed by what it shows:
+
+- its keypoints are hardly visible, or lie on one heap: nobody is there;
+- they are unlike those that were expected: it slid to a neighbour;
+- two crops show one person: the one further from what was expected slid;
+- the detector has not seen this person several times in a row, and the keypoints are not sure either: a ghost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose.detections import Detections
+from pose.evaluation.oks import oks
+from pose.inference.steps import Steps
+from pose.keypoint_finder import VISIBLE, confidence, torso_angles
+from pose.poses import Poses
+from pose.top_down import TURNED_RADIANS, TopDown
+
+__all__ = ["PoseFinder"]
+
+LEAST_VISIBLE: Final = 4  # with fewer keypoints visible nobody is there
+LEAST_CONFIDENCE: Final = 0.3  # of the visible keypoints of somebody who is still there
+LEAST_EXTENT: Final = 0.2  # of the visible keypoints, as a share of the box's longer side
+LEAST_LIKE: Final = 0.2  # OKS with what was expected; below it somebody else is seen
+TWICE: Final = 0.7  # OKS of two who are one
+MATCH: Final = 0.3  # IoU of a detection with somebody who is known
+MISSED: Final = 3  # detections in a row that may miss somebody of little confidence
+SURE: Final = 0.6  # confidence of keypoints that need no detector to be believed
+TICK: Final = 1e-6  # times are sums of many steps
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    """What is known of somebody since the last frame.
+
+    Attributes:
+        box: `[4]`, px.
+        keypoints: `[17, 3]`, px.
+        margins: `[4]`: how much further than the visible keypoints the box reaches to the left, top, right and bottom,
+            as shares of their longer side.
+        score: the detector's, the last time it saw the person.
+        missed: detections in a row that have not seen the person.
+        calm_since: since when the keypoints rest, seconds.
+        looked: when the keypoints were last found by the network, seconds.
+    """
+
+    box: NDArray[np.float32]
+    keypoints: NDArray[np.float32]
+    margins: NDArray[np.float32]
+    score: float
+    missed: int
+    calm_since: float
+    looked: float
+
+
+class PoseFinder:
+    """The people of the frames of one video. Not thread-safe; use one per source.
+
+    Args:
+        network: the detector and the keypoint network.
+        detect_every_seconds: between two looks for people who are not known yet; 0 looks in every frame.
+        calm_every_seconds: people who rest are looked at only so often; 0 looks in every frame.
+    """
+
+    def __init__(self, network: TopDown, *, detect_every_seconds: float = 0.3, calm_every_seconds: float = 0.0) -> None:
+        self._network = network
+        self._detect_every = detect_every_seconds
+        self._calm_every = calm_every_seconds
+        self._known: dict[int, _Remembered] = {}  # by the tracker's key
+        self._latest: list[_Remembered] = []  # the people of the frame that `find` told last
+        self._detected = float("-inf")
+
+    def find(self, bgr: NDArray[np.uint8], seconds: float, shifts: Mapping[int, NDArray[np.float64]]) -> Steps[Poses]:
+        """The people of the next frame. Call `remember` when it is known who they are.
+
+        Args:
+            bgr: uint8 `[H, W, 3]`.
+            seconds: its time on a clock that never goes back.
+            shifts: by key, how far everybody who is followed has moved since the last frame, px `[2]`.
+        """
+        known = [_moved(one, shifts[key]) for key, one in self._known.items() if key in shifts]
+        resting = [one for one in known if self._may_rest(one, seconds)]
+        looked = [one for one in known if not self._may_rest(one, seconds)]
+        crops = self._network.keypoints.ask(bgr, *_crops_of(looked))
+        due = seconds - self._detected >= self._detect_every - TICK
+        detection = self._network.detector.ask(bgr) if due else None
+        yield (*crops.futures, *(detection.futures if detection else ()))
+        found, lost = _still_there(looked, crops.result(), seconds)
+        found += resting
+        if lost and detection is None:
+            detection = self._network.detector.ask(bgr)
+            yield detection.futures
+        if detection is not None:
+            self._detected = seconds
+            found, new = _matched(found, detection.result())
+            room = self._network.detector.max_people - len(found)
+            new = new.select(slice(max(room, 0)))
+            keypoints = yield from self._network.look(bgr, new)
+            found += _newcomers(new, keypoints, found, seconds)
+        self._latest = found
+        return _as_poses(found)
+
+    def remember(self, keys: Sequence[int | None]) -> None:
+        """Who the people are that `find` told: the tracker's key, or None for somebody who is not followed."""
+        self._known = {key: one for key, one in zip(keys, self._latest, strict=True) if key is not None}
+        self._latest = []
+
+    def _may_rest(self, one: _Remembered, seconds: float) -> bool:
+        return (
+            self._calm_every > 0
+            and one.calm_since < seconds - CALM_SECONDS
+            and (seconds - one.looked < self._calm_every - TICK)
+        )
+
+
+CALM_SECONDS: Final = 0.5  # keypoints that have rested for so long are calm
+CALM_SPEED: Final = 0.1  # of keypoints at rest, at most, in longer sides of the box per second
+
+
+def _moved(one: _Remembered, shift: NDArray[np.float64]) -> _Remembered:
+    """Somebody where the tracker expects them."""
+    shift = shift.astype(np.float32)
+    keypoints = one.keypoints.copy()
+    keypoints[:, :2] += shift
+    return replace(one, box=one.box + np.concatenate((shift, shift)), keypoints=keypoints)
+
+
+def _crops_of(people: Sequence[_Remembered]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Boxes `[N, 4]` and angles `[N]` to look at people with."""
+    if not people:
+        return np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
+    angles = torso_angles(np.stack([one.keypoints for one in people]))
+    turned = np.abs(angles) > TURNED_RADIANS
+    return np.stack([one.box for one in people]), np.where(turned, angles, 0.0).astype(np.float32)
+
+
+def _still_there(
+    people: Sequence[_Remembered], keypoints: NDArray[np.float32], seconds: float
+) -> tuple[list[_Remembered], bool]:
+    """Those of `people` who are seen in their crops, and whether somebody is not."""
+    if not people:
+        return [], False
+    expected = np.stack([one.keypoints for one in people])
+    boxes = np.stack([one.box for one in people])
+    sides = (boxes[:, 2:] - boxes[:, :2]).clip(1.0)
+    labelled = expected.copy()
+    labelled[..., 2] = (expected[..., 2] > VISIBLE) & (keypoints[..., 2] > VISIBLE)
+    like = np.diagonal(oks(keypoints, labelled, sides.prod(axis=1)))
+    there = _is_somebody(keypoints, boxes) & (like >= LEAST_LIKE)
+    for better, worse in _twice(keypoints, sides.prod(axis=1)):
+        there[worse if like[better] >= like[worse] else better] = False
+    found = []
+    for one, points, seen in zip(people, keypoints, there, strict=True):
+        if seen:
+            found.append(_seen_again(one, points, seconds))
+    return found, not there.all()
+
+
+def _seen_again(one: _Remembered, keypoints: NDArray[np.float32], seconds: float) -> _Remembered:
+    box = _box_around(keypoints, one.margins)
+    both = (keypoints[:, 2] > VISIBLE) & (one.keypoints[:, 2] > VISIBLE)
+    moved = np.linalg.norm((keypoints - one.keypoints)[both, :2], axis=1).mean() if both.any() else np.inf
+    side = float((box[2:] - box[:2]).max())
+    calm = moved <= CALM_SPEED * side * max(seconds - one.looked, 1e-3)
+    return replace(one, box=box, keypoints=keypoints, looked=seconds, calm_since=one.calm_since if calm else seconds)
+
+
+def _is_somebody(keypoints: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Whether crops show a person: bool `[N]`."""
+    visible = keypoints[..., 2] > VISIBLE
+    low, high = _extents(keypoints)
+    extent = (high - low).max(axis=1)
+    sides = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
+    enough = visible.sum(axis=1) >= LEAST_VISIBLE
+    return enough & (confidence(keypoints) >= LEAST_CONFIDENCE) & (extent >= LEAST_EXTENT * sides)
+
+
+def _twice(keypoints: NDArray[np.float32], areas: NDArray[np.float32]) -> list[tuple[int, int]]:
+    """Pairs of rows that are one person."""
+    if len(keypoints) < 2:
+        return []
+    labelled = keypoints.copy()
+    labelled[..., 2] = keypoints[..., 2] > VISIBLE
+    alike = oks(keypoints, labelled, areas)
+    alike = np.minimum(alike, alike.T)
+    return [(int(a), int(b)) for a, b in np.argwhere(np.triu(alike > TWICE, 1))]
+
+
+def _matched(found: list[_Remembered], detections: Detections) -> tuple[list[_Remembered], Detections]:
+    """People with what the detector says of them, and the detections that are of somebody else. Who was missed too
+    often, and is not sure, is left out."""
+    overlap = _iou(np.stack([one.box for one in found]), detections.boxes) if found else np.zeros((0, len(detections)))
+    partner = np.full(len(found), -1)
+    free = np.ones(len(detections), bool)
+    for place in np.argsort(-overlap, axis=None, kind="stable"):
+        person, detection = divmod(int(place), max(len(detections), 1))
+        if overlap[person, detection] < MATCH:
+            break
+        if partner[person] < 0 and free[detection]:
+            partner[person], free[detection] = detection, False
+    kept = []
+    for one, detection in zip(found, partner.tolist(), strict=True):
+        if detection >= 0:
+            box = detections.boxes[detection]
+            kept.append(
+                replace(
+                    one,
+                    box=box,
+                    margins=_margins(one.keypoints, box),
+                    score=float(detections.scores[detection]),
+                    missed=0,
+                )
+            )
+        elif one.missed + 1 < MISSED or float(confidence(one.keypoints[None])[0]) >= SURE:
+            kept.append(replace(one, missed=one.missed + 1))
+    # What lies mostly on somebody who is known is a part of them, not a newcomer.
+    return kept, detections.select(free)
+
+
+def _newcomers(
+    detections: Detections, keypoints: NDArray[np.float32], found: Sequence[_Remembered], seconds: float
+) -> list[_Remembered]:
+    """The people of detections that are of nobody known, without those who turn out to be somebody known."""
+    there = _is_somebody(keypoints, detections.boxes)
+    if found and len(keypoints):
+        known = np.stack([one.keypoints for one in found])
+        known[..., 2] = known[..., 2] > VISIBLE
+        sides = np.stack([one.box for one in found])
+        areas = (sides[:, 2:] - sides[:, :2]).clip(1.0).prod(axis=1)
+        there &= oks(keypoints, known, areas).max(axis=1) <= TWICE
+    return [
+        _Remembered(box, points, _margins(points, box), float(score), 0, seconds, seconds)
+        for box, points, score, seen in zip(detections.boxes, keypoints, detections.scores, there, strict=True)
+        if seen
+    ]
+
+
+def _extents(keypoints: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Least and greatest x, y of the visible keypoints of N people, px `[N, 2]` each; nobody visible: 0."""
+    visible = (keypoints[..., 2] > VISIBLE)[..., None]
+    low = np.where(visible, keypoints[..., :2], np.inf).min(axis=1)
+    high = np.where(visible, keypoints[..., :2], -np.inf).max(axis=1)
+    known = np.isfinite(low)
+    return np.where(known, low, 0).astype(np.float32), np.where(known, high, 0).astype(np.float32)
+
+
+def _margins(keypoints: NDArray[np.float32], box: NDArray[np.float32]) -> NDArray[np.float32]:
+    low, high = (corner[0] for corner in _extents(keypoints[None]))
+    side = max(float((high - low).max()), 1.0)
+    margins = np.concatenate((low - box[:2], box[2:] - high)) / side
+    return margins.clip(0.0, LARGEST_MARGIN).astype(np.float32)
+
+
+LARGEST_MARGIN: Final = 0.35  # of a box around the visible keypoints, in their longer sides
+
+
+def _box_around(keypoints: NDArray[np.float32], margins: NDArray[np.float32]) -> NDArray[np.float32]:
+    low, high = (corner[0] for corner in _extents(keypoints[None]))
+    side = max(float((high - low).max()), 1.0)
+    return np.concatenate((low - margins[:2] * side, high + margins[2:] * side)).astype(np.float32)
+
+
+def _iou(boxes: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Intersection over union of `[N, 4]` and `[M, 4]`: `[N, M]`."""
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    shared = (high - low).clip(0).prod(axis=2)
+    areas, their = ((some[:, 2:] - some[:, :2]).clip(0).prod(axis=1) for some in (boxes, others))
+    overlap: NDArray[np.float32] = shared / np.maximum(areas[:, None] + their - shared, 1e-6)
+    return overlap
+
+
+def _as_poses(found: Sequence[_Remembered]) -> Poses:
+    if not found:
+        return Poses.empty()
+    keypoints = np.stack([one.keypoints for one in found])
+    scores = np.array([one.score for one in found], np.float32) * confidence(keypoints)
+    return Poses(keypoints, np.stack([one.box for one in found]), scores)
