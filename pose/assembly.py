@@ -77,10 +77,11 @@ def open_top_down(
 
 def _build(part: str, file: Path) -> nn.Module:
     from pose.networks.picodet import PicoDet, PicoDetBoxes
+    from pose.networks.shuffle_free import without_shuffles
     from pose.weight_files.topdown_file import load_topdown
 
     network = load_topdown(file, part).network
-    return PicoDetBoxes(network).eval() if isinstance(network, PicoDet) else network
+    return PicoDetBoxes(network).eval() if isinstance(network, PicoDet) else without_shuffles(network)
 
 
 def open_one_shot(

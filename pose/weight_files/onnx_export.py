@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import warnings
 from collections.abc import Mapping, Sequence
@@ -13,8 +14,18 @@ from typing import Final
 from torch import Tensor, nn, onnx, zeros
 
 from pose.errors import ExporterMissing, WeightsError
+from pose.inference.runtimes.runtime import IMAGENET_RGB
+from pose.networks.architecture import NETWORKS
+from pose.networks.deploy import fuse
+from pose.networks.picodet import STRIDES, PicoDet, PicoDetBoxes
+from pose.weight_files.checkpoint import load_network
+from pose.weight_files.digest import sha256
+from pose.weight_files.topdown_file import TOPDOWN_NETWORKS, load_topdown
 
-__all__ = ["INPUT_NAME", "OPSET", "export_onnx"]
+__all__ = ["EXPORTABLE", "INPUT_NAME", "OPSET", "export_network", "export_onnx"]
+
+EXPORTABLE: Final = (*TOPDOWN_NETWORKS, *NETWORKS)
+YOLO_SIZE: Final = 640
 
 OPSET: Final = 17
 """Every operation of our networks is in it, and so are all runtimes since 2022."""
@@ -76,6 +87,75 @@ def export_onnx(
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
         raise WeightsError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def export_network(name: str, file: str | Path, path: str | Path, size: int | None = None) -> dict[str, str]:
+    """Write one of our networks as ONNX, with what one must know to use it as the file's metadata.
+
+    Args:
+        name: one of `EXPORTABLE`.
+        file: its weights.
+        path: what is written.
+        size: side of the square input in pixels; None takes the size the weights were trained for. The input of
+            `tinypose` has one size only.
+
+    Returns:
+        The metadata.
+
+    Raises:
+        WeightsMissing, WeightsError: the weights are not there or not those of the network, the size is not one that it
+            takes, or the ONNX file cannot be written.
+        ExporterMissing: `onnx` is not installed.
+    """
+    network, height, width, facts = _opened(name, file)
+    if size is not None:
+        stride = int(facts["stride"])
+        if name == "tinypose":
+            raise WeightsError(f"tinypose takes {width}×{height} and nothing else. Leave --size out.")
+        if size < stride or size % stride:
+            raise WeightsError(f"The size {size} is not a multiple of {stride}, which {name} needs.")
+        height = width = size
+    outputs = facts.pop("outputs").split()
+    metadata = {"network": name, "weights_sha256": sha256(file), "size": f"{width}x{height}", **facts}
+    export_onnx(network, (2, 3, height, width), path, metadata, outputs)
+    return metadata
+
+
+def _opened(name: str, file: str | Path) -> tuple[nn.Module, int, int, dict[str, str]]:
+    """A network from its weights; height and width of its input; what is to be said of input and outputs."""
+    if name not in TOPDOWN_NETWORKS:
+        yolo = fuse(load_network(file, name))
+        strides = yolo.head.strides
+        return yolo, YOLO_SIZE, YOLO_SIZE, {
+            "input": "float32 [B, 3, H, W], RGB, value / 255, letterboxed with 114",
+            "outputs": " ".join(f"stride{stride}" for stride in strides),
+            "output": "raw maps [B, 3, H / stride, W / stride, 57]: x, y, w, h, object, person, 17 × (x, y, score)",
+            "anchors": json.dumps(yolo.head.anchors.tolist()),
+            "stride": str(strides[-1]),
+        }  # fmt: skip
+    weights = load_topdown(file, name)
+    width, height = weights.input_size
+    facts = {"origin": weights.origin}
+    normalised = f"RGB, (value / 255 - mean) / std; mean {IMAGENET_RGB.mean}, std {IMAGENET_RGB.std}"
+    if isinstance(weights.network, PicoDet):
+        return PicoDetBoxes(weights.network).eval(), height, width, facts | {
+            "input": f"float32 [B, 3, H, W], {normalised}; the picture is stretched",
+            "outputs": "boxes scores",
+            "output": "boxes [B, C, 4]: x1, y1, x2, y2 in pixels of the input; scores [B, C]; overlapping ones are in",
+            "stride": str(STRIDES[-1]),
+        }  # fmt: skip
+    return (
+        weights.network,
+        height,
+        width,
+        facts
+        | {
+            "input": f"float32 [B, 3, H, W], {normalised}; one person's box, grown by 1.25 to 3:4",
+            "outputs": "heatmaps",
+            "output": "heat maps of 17 keypoints [B, 17, H / 4, W / 4]",
+            "stride": "32",
+        },
+    )
 
 
 class _Flat(nn.Module):

@@ -35,7 +35,7 @@ def test_openvino_on_cpus() -> None:
 def test_pytorch_on_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    monkeypatch.setattr(choice, "gpu_is_possible", lambda: True)
+    monkeypatch.setattr("pose.inference.device_name.gpu_is_possible", lambda: True)
     assert choose_runtime() == choose_runtime("auto", "cuda:0") == "torch"
     with pytest.raises(DeviceError, match="not on 'cuda:0'"):
         choose_runtime("openvino", "cuda:0")
