@@ -30,7 +30,7 @@ from stream.pipeline import scenes
 from stream.reading.batcher import FrameBatcher
 from stream.run.tally import Tally
 from stream.settings.model import Settings
-from stream.sources.base import open_source
+from stream.sources.opening import open_source
 
 RATE = 25
 LIMIT_SECONDS = 2.0

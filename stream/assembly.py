@@ -13,7 +13,7 @@ from index.storage.store import DEFAULT_PREFIX
 from stream.errors import SourceError
 from stream.reading.batcher import FrameBatcher
 from stream.settings.model import Settings
-from stream.sources.base import Source, open_source
+from stream.sources.opening import Source, open_source
 
 if TYPE_CHECKING:
     from pose.estimator import PoseEstimator

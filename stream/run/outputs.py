@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from stream.errors import SinkError
 from stream.run.profile import TimedSink
 from stream.settings.model import Settings
-from stream.sinks.base import BackgroundSink, Sink, check_output
+from stream.sinks.background import BackgroundSink, Sink, check_output
 from stream.sinks.json_lines import STDOUT, JsonLinesSink
 from stream.sinks.timeline.sink import TimelineSink, check_timeline
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from stream.sinks.pictures import PictureSink
     from stream.sinks.video.recording import Recording
     from stream.sinks.window import WindowSink
-    from stream.sources.base import Source
+    from stream.sources.opening import Source
 
 __all__ = ["OpenOutputs", "Outputs", "open_outputs", "plan_outputs"]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stream.settings.model import SourceSettings
-from stream.sources.base import Source, open_source
+from stream.sources.opening import Source, open_source
 from stream.sources.status import SourceState
 from stream.sources.transformed import PreparedSource
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stream.errors import SinkError
-from stream.sinks.base import BackgroundSink, Drawing, Sink, check_output
+from stream.sinks.background import BackgroundSink, Drawing, Sink, check_output
 
 
 class Recorder:
