@@ -20,9 +20,9 @@ from stream.recogniser import Recogniser
 from stream.run.tally import Tally
 from stream.scene import Scene
 from stream.settings.model import Settings
-from stream.sinks.background import Drawing, Sink
+from stream.sinks.base import Drawing, Sink
 from stream.sinks.fan_out import FanOut
-from stream.sources.opening import Source
+from stream.sources.base import Source
 
 if TYPE_CHECKING:
     from index.posture_index import PostureIndex

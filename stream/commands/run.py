@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pose.estimator import PoseEstimator
     from stream.run.outputs import OpenOutputs, Outputs
     from stream.run.tally import Tally
+    from stream.sources.base import Source
     from stream.sources.named import NamedAddress
-    from stream.sources.opening import Source
 
 __all__ = ["register"]
 

@@ -13,7 +13,7 @@ from pose.closing import Closing
 from stream.errors import SourceError
 from stream.frame import Frame
 from stream.reading.reader import JOIN_SECONDS, BackgroundReader
-from stream.sources.opening import Source
+from stream.sources.base import Source
 from stream.sources.transformed import PreparedSource
 
 if TYPE_CHECKING:

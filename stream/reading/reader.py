@@ -12,7 +12,7 @@ from typing import Final, Self
 
 from pose.closing import Closing
 from stream.frame import Frame
-from stream.sources.opening import Source
+from stream.sources.base import Source
 
 __all__ = ["BackgroundReader"]
 

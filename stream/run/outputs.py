@@ -15,15 +15,17 @@ from typing import TYPE_CHECKING, Final
 from stream.errors import SinkError
 from stream.run.profile import TimedSink
 from stream.settings.model import Settings
-from stream.sinks.background import BackgroundSink, Sink, check_output
+from stream.sinks.background import BackgroundSink
+from stream.sinks.base import Sink
 from stream.sinks.json_lines import STDOUT, JsonLinesSink
+from stream.sinks.paths import check_output
 from stream.sinks.timeline.sink import TimelineSink, check_timeline
 
 if TYPE_CHECKING:
     from stream.sinks.pictures import PictureSink
     from stream.sinks.video.recording import Recording
     from stream.sinks.window import WindowSink
-    from stream.sources.opening import Source
+    from stream.sources.base import Source
 
 __all__ = ["OpenOutputs", "Outputs", "open_outputs", "plan_outputs"]
 

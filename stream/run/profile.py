@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from stream.scene import Scene
-    from stream.sinks.background import Drawing, Sink
+    from stream.sinks.base import Drawing, Sink
 
 __all__ = ["STAGES", "Profile", "TimedSink"]
 

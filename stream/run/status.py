@@ -12,7 +12,7 @@ from tqdm import tqdm
 from pose.closing import Closing
 from stream.run.tally import SourceTally, Tally
 from stream.scene import Scene
-from stream.sources.opening import Source
+from stream.sources.base import Source
 from stream.sources.status import SourceState
 
 __all__ = ["Status", "summary"]

@@ -1,73 +1,22 @@
-"""`Sink`, where scenes go, and what sinks share: the drawn picture, the worker behind a slow one, checks of a path."""
+"""`BackgroundSink`: another sink on a thread of its own."""
 
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import Final, Literal, Protocol, runtime_checkable
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Final, Literal
 
 from pose.closing import Closing
 from stream.errors import SinkError
 from stream.scene import Scene
+from stream.sinks.base import Drawing, Sink
 
-__all__ = ["BackgroundSink", "Drawing", "Sink", "check_output", "write_fault"]
+__all__ = ["BackgroundSink"]
 
 log = logging.getLogger(__name__)
 
 CLOSE_SECONDS: Final = 3.0
-
-
-class Drawing:
-    """The annotated picture of a scene, drawn when the first sink asks for it, and only once.
-
-    Args:
-        scene: what to draw.
-        draw: gives uint8 `[H, W, 3]` BGR, a new picture.
-    """
-
-    __slots__ = ("_bgr", "_draw", "_lock", "scene")
-
-    def __init__(self, scene: Scene, draw: Callable[[Scene], NDArray[np.uint8]]) -> None:
-        self.scene = scene
-        self._draw = draw
-        self._lock = threading.Lock()
-        self._bgr: NDArray[np.uint8] | None = None
-
-    @property
-    def bgr(self) -> NDArray[np.uint8]:
-        """uint8 `[H, W, 3]`, read-only. Any thread may ask; the others wait while one draws."""
-        with self._lock:
-            if self._bgr is None:
-                view = self._draw(self.scene).view()
-                view.flags.writeable = False
-                self._bgr = view
-            return self._bgr
-
-
-@runtime_checkable
-class Sink(Protocol):
-    """Something that scenes are written to: write in order, then close. Not thread-safe; use one per thread."""
-
-    def write(self, scene: Scene, drawing: Drawing) -> None:
-        """Take one scene. A sink that shows a picture takes `drawing.bgr`; if none does, nothing is drawn.
-
-        Raises:
-            SinkError: it cannot be written.
-        """
-
-    def close(self) -> None:
-        """Finish the output. Twice does no harm.
-
-        Raises:
-            SinkError: the end could not be written.
-        """
 
 
 class BackgroundSink(Closing):
@@ -186,38 +135,3 @@ class BackgroundSink(Closing):
                 self._close_timeout_seconds,
             )
         self._raise_error()
-
-
-def check_output(path: str | Path, *, inputs: Iterable[Path | None] = ()) -> Path:
-    """The path, if a file can be written there without harm. Creates nothing.
-
-    Args:
-        path: the file to be written.
-        inputs: files that are being read, which it must not replace.
-
-    Raises:
-        SinkError: its folder is missing or read-only, it is a folder, or it is one of `inputs`.
-    """
-    path = Path(path)
-    if path.is_dir():
-        raise SinkError(f"{path} is a folder. Name a file in it.")
-    if not path.parent.is_dir():
-        raise SinkError(f"{path}: the folder {path.parent} does not exist. Create it, or choose another place.")
-    for source in inputs:
-        if source is not None and source.exists() and path.exists() and os.path.samefile(source, path):
-            raise SinkError(f"{path} is the source itself and would be destroyed. Choose another name for the output.")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise SinkError(f"{path} cannot be written: permission denied. Choose another place.")
-    return path
-
-
-def write_fault(name: str, error: OSError) -> SinkError:
-    """What to raise when an output that was opened cannot be written any further.
-
-    Args:
-        name: the output, as the user knows it.
-        error: what the system said.
-    """
-    if isinstance(error, BrokenPipeError):
-        return SinkError(f"{name}: the program that reads it has ended.")
-    return SinkError(f"{name} cannot be written any further ({error.strerror}). Is the disk full or gone?")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from stream.errors import SinkError
 from stream.scene import Scene
-from stream.sinks.background import Drawing, Sink
+from stream.sinks.base import Drawing, Sink
 
 __all__ = ["FanOut"]
 

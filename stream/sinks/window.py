@@ -15,7 +15,7 @@ import cv2
 from pose.closing import Closing
 from stream.errors import SinkError
 from stream.scene import Scene
-from stream.sinks.background import Drawing
+from stream.sinks.base import Drawing
 
 __all__ = ["WindowSink", "tiled"]
 

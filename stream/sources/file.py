@@ -19,8 +19,8 @@ from stream.errors import SourceError
 from stream.frame import Frame
 from stream.settings.model import SourceSettings
 from stream.sources.address import display_name, is_address
+from stream.sources.base import SourceInfo
 from stream.sources.capture import Capture, why_not
-from stream.sources.opening import SourceInfo
 from stream.sources.status import SourceState, SourceStatus
 
 __all__ = ["FileSource"]

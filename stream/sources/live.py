@@ -17,7 +17,7 @@ from stream.errors import SourceError
 from stream.frame import Frame
 from stream.settings.model import SourceSettings
 from stream.sources.address import display_name, is_address, redact
-from stream.sources.opening import SourceInfo
+from stream.sources.base import SourceInfo
 from stream.sources.status import SourceState, SourceStatus
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from pose.closing import Closing
 from pose.errors import PictureError
 from stream.errors import SourceError
 from stream.frame import Frame
-from stream.sources.opening import SourceInfo
+from stream.sources.base import SourceInfo
 from stream.sources.status import SourceState, SourceStatus
 
 __all__ = ["PictureSource"]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pose.closing import Closing
 from stream.frame import Frame
 from stream.settings.model import SourceSettings
-from stream.sources.opening import Source, SourceInfo
+from stream.sources.base import Source, SourceInfo
 from stream.sources.status import SourceStatus
 
 __all__ = ["PreparedSource"]

@@ -19,7 +19,7 @@ import pytest
 from pose.poses import Poses
 from stream.frame import Frame
 from stream.scene import Scene
-from stream.sources.opening import SourceInfo
+from stream.sources.base import SourceInfo
 from stream.sources.status import SourceState, SourceStatus
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,7 +13,7 @@ import av
 from av.bitstream import BitStreamFilterContext
 
 from index.building.pictures import printable
-from stream.sources.opening import Source
+from stream.sources.base import Source
 
 if TYPE_CHECKING:
     from av.audio.codeccontext import AudioCodecContext

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Final, Self
 
 from stream.frame import Frame
-from stream.sources.opening import Source
+from stream.sources.base import Source
 
 __all__ = ["VideoTiming", "seen_at"]
 

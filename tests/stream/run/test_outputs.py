@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from stream.run.outputs import Outputs, open_outputs
 from stream.run.profile import Profile
 from stream.settings.model import Settings
-from stream.sinks.background import Drawing
+from stream.sinks.base import Drawing
 
 
 def test_nothing_is_drawn_for_a_recording_that_pauses(tmp_path, worlds):

@@ -5,7 +5,7 @@ import threading
 import numpy as np
 
 from stream.run.profile import Profile, TimedSink
-from stream.sinks.background import Drawing
+from stream.sinks.base import Drawing
 
 
 class Clock:

@@ -1,14 +1,13 @@
-"""Sinks share one drawing, a slow one runs beside the network, and no output destroys an input. Strategy: a recording
-sink whose pace the test sets with permits."""
+"""A slow sink runs beside the network. Strategy: a recording sink whose pace the test sets with permits."""
 
 import threading
 import time
 
-import numpy as np
 import pytest
 
 from stream.errors import SinkError
-from stream.sinks.background import BackgroundSink, Drawing, Sink, check_output
+from stream.sinks.background import BackgroundSink
+from stream.sinks.base import Drawing, Sink
 
 
 class Recorder:
@@ -41,27 +40,6 @@ def write(worlds):
             sink.write(scene, Drawing(scene, lambda scene: scene.frame.bgr.copy()))
 
     return write
-
-
-def test_drawn_once_and_only_when_asked(worlds):
-    drawn = []
-
-    def draw(scene):
-        drawn.append(scene)
-        return scene.frame.bgr.copy()
-
-    scene = worlds.empty_scene(worlds.FakeSource().frame(5))
-    drawing = Drawing(scene, draw)
-    assert drawn == []
-    threads = [threading.Thread(target=lambda: drawing.bgr) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert drawn == [scene]
-    assert drawing.bgr is drawing.bgr
-    assert not drawing.bgr.flags.writeable
-    np.testing.assert_array_equal(drawing.bgr, scene.frame.bgr)
 
 
 def test_everything_arrives_in_order_on_another_thread(write):
@@ -191,19 +169,3 @@ def test_the_thread_that_writes_also_closes(write):
     write(sink, 0)
     sink.close()
     assert closed_on == [recorder.thread]
-
-
-def test_outputs_are_checked_before_the_run(tmp_path):
-    source = tmp_path / "clip.mp4"
-    source.write_bytes(b"precious")
-    (tmp_path / "link.mp4").symlink_to(source)
-    assert check_output(tmp_path / "out.mp4", inputs=[source, None]) == tmp_path / "out.mp4"
-    assert not (tmp_path / "out.mp4").exists()
-    with pytest.raises(SinkError, match="would be destroyed"):
-        check_output(tmp_path / "link.mp4", inputs=[source])
-    with pytest.raises(SinkError, match=r"does not exist\. Create it"):
-        check_output(tmp_path / "none" / "out.mp4")
-    with pytest.raises(SinkError, match="is a folder"):
-        check_output(tmp_path)
-    with pytest.raises(SinkError, match="does not exist"):
-        check_output(source / "out.mp4")

@@ -23,7 +23,7 @@ import numpy as np
 from pose.poses import Poses
 from stream.frame import Frame
 from stream.scene import Scene
-from stream.sinks.background import Drawing
+from stream.sinks.base import Drawing
 from stream.sinks.window import WindowSink
 
 bgr = np.zeros((240, 320, 3), np.uint8)

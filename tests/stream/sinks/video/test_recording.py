@@ -18,10 +18,10 @@ import pytest
 
 from stream.errors import SinkError
 from stream.settings.model import OutputSettings
-from stream.sinks.background import Drawing, Sink
+from stream.sinks.base import Drawing, Sink
 from stream.sinks.video.recording import Recording
+from stream.sources.base import SourceInfo
 from stream.sources.file import FileSource
-from stream.sources.opening import SourceInfo
 
 ROOT = Path(__file__).resolve().parents[4]
 SECONDS = 1 / 60  # as minutes
@@ -327,8 +327,8 @@ from stream.frame import Frame
 from stream.sinks.video.recording import Recording
 from stream.scene import Scene
 from stream.settings.model import OutputSettings
-from stream.sinks.background import Drawing
-from stream.sources.opening import SourceInfo
+from stream.sinks.base import Drawing
+from stream.sources.base import SourceInfo
 
 class Source:
     live, still = True, False

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from stream.settings.model import OutputSettings
-from stream.sinks.background import Drawing
+from stream.sinks.base import Drawing
 from stream.sinks.video.recording import Recording
 from stream.sinks.video.sound import open_sound
 from stream.sources.file import FileSource
@@ -215,7 +215,7 @@ from stream.sources.file import FileSource
 from stream.sinks.video.recording import Recording
 from stream.scene import Scene
 from stream.settings.model import OutputSettings
-from stream.sinks.background import Drawing
+from stream.sinks.base import Drawing
 
 source = FileSource(sys.argv[1])
 sink = Recording(sys.argv[2], source, output=OutputSettings())
