@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from index.building.report import BuildReport
 from index.classification import Classification, Matches, Unknown
-from index.posture_index import Added, Outcome, PostureIndex
+from index.posture_index import PostureIndex
+from index.rows import Added, Outcome
 from index.storage.examples import Examples
 from index.storage.store import choose_prefix, database_exists, starter_prefix
 
