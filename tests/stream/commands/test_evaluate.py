@@ -15,7 +15,7 @@ import pytest
 
 from index import PostureIndex
 from index.errors import EvaluationError, FolderError, FolderMissing, KeypointsError, NothingAdded
-from stream.commands import database as database_commands
+from stream.commands import build as build_command
 from stream.commands import evaluate as evaluate_command
 from stream.commands import lazy_estimator
 from stream.drawing.charts import CELL
@@ -29,7 +29,7 @@ SHARED = Path(__file__).parents[4] / "shared"
 def stance(*arguments: str) -> int:
     parser = argparse.ArgumentParser(prog="stance")
     commands = parser.add_subparsers(required=True)
-    for module in (database_commands, evaluate_command):
+    for module in (build_command, evaluate_command):
         module.register(commands)
     args = parser.parse_args(arguments)
     code = args.run(args, Settings())
