@@ -12,12 +12,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from index.classification import Classification, Matches, Unknown, vote
+from index.classification import Classification, Unknown, vote
 from index.errors import DatabaseDamaged
 from index.reembedding import embed_again
 from index.rows import Added, Rows
 from index.search.backend import Neighbours
 from index.search.calibration import Calibration, calibrate
+from index.search.matches import Matches
 from index.search.nearest import nearest
 from index.storage import store
 from index.storage.commit import finish_pending, locked

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from index.classification import OTHER_LABEL, Classification, Matches
+from index.classification import OTHER_LABEL, Classification
 from index.posture_index import PostureIndex
+from index.search.matches import Matches
 from index.storage.examples import Examples
 
 __all__ = ["Trial", "part_of"]

@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from index.classification import Matches
 from index.search.backend import Neighbours
+from index.search.matches import Matches
 from index.search.mirror_parts import Mirror
 from pose.embeddings.registry import Embedding
 

@@ -10,7 +10,8 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from index.building.pictures import printable
-from pose.datasets.labelled import AREA_PER_BOX, read_labelled
+from pose.datasets.labelled import AREA_PER_BOX
+from pose.datasets.reading import read_labelled
 from stream.assembly import make_estimator
 
 if TYPE_CHECKING:
