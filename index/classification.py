@@ -50,7 +50,7 @@ class Classification:
         label: the posture, or None when it is unknown.
         probability: probability of the best label, 0–1; 0 without neighbours.
         distance: median distance to the nearest five, in units of the embedding; NaN without neighbours.
-        best: the label with the largest share, also when it was not enough; None without neighbours.
+        best: the label with the highest probability, also when it was not enough; None without neighbours.
         reason: why `label` is None; None when it is known.
         entries: rows of the nearest five in the database, nearest first.
         labels: their labels.

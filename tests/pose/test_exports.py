@@ -74,7 +74,5 @@ def test_errors_derive_from_what_one_would_catch() -> None:
 )
 def test_imports_are_light(module: str) -> None:
     code = f"import {module}, sys; print(*sorted({{'torch', 'cv2', 'faiss', 'safetensors'}} & {{*sys.modules}}))"
-    ran = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
-    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert ran.stdout.strip() == ""

@@ -131,7 +131,7 @@ def test_held_out_people(clusters: tuple[np.ndarray, list[str]], pictures_of: Or
     assert evaluation.accuracy_of_likeliest == pytest.approx(3 / 7)
     assert evaluation.unknown == {Unknown.TOO_FAR: 2, "no person found": 1}
     assert evaluation.near_duplicates.tolist() == [False, False, False, False, True, False, False]
-    assert evaluation.accuracy_without_twins == pytest.approx(4 / 6)
+    assert evaluation.accuracy_without_near_duplicates == pytest.approx(4 / 6)
     assert evaluation.calibration.count.sum() == 6  # nobody was found in the seventh
     assert evaluation.examples.pictures[-1] == "s/dark.jpg"
     assert not evaluation.untaught.any()
@@ -148,8 +148,8 @@ def test_a_class_left_out_is_a_database_without_it(crowd: PostureIndex) -> None:
         rest = database(crowd.vectors[kept], [label for label in crowd.labels if label != one.label])
         classifications = rest.classify(people.vectors)
         strange = np.array([name == one.label for name in names])
-        doubt = np.array([-classification.certainty for classification in classifications])
-        assert one.auroc == pytest.approx(auroc(doubt, strange))
+        open_set_score = np.array([-classification.certainty for classification in classifications])
+        assert one.auroc == pytest.approx(auroc(open_set_score, strange))
         assert one.people == 12
         refused = [
             classification.label is None for classification, out in zip(classifications, strange, strict=True) if out
@@ -159,7 +159,7 @@ def test_a_class_left_out_is_a_database_without_it(crowd: PostureIndex) -> None:
     assert as_json(evaluation)["left_out"]["mean_auroc"] is None
 
 
-def test_far_strangers_are_told_apart(clusters: tuple[np.ndarray, list[str]]) -> None:
+def test_the_open_set_auroc_of_far_people_is_high(clusters: tuple[np.ndarray, list[str]]) -> None:
     rows, labels = clusters
     evaluation = evaluate_leaving_one_out(database(np.repeat(rows, 2, 0), [n for n in labels for _ in range(2)]))
     assert [one.auroc for one in evaluation.left_out] == [1, 1, 1]
