@@ -49,7 +49,7 @@ def crowd(pictures_of: Origins) -> PostureIndex:
     return database(rows, labels, pictures_of(names, people))
 
 
-def verdict_without(index: PostureIndex, row: int, gone: np.ndarray) -> Classification:
+def classification_without(index: PostureIndex, row: int, gone: np.ndarray) -> Classification:
     """What a database built without these rows answers, rejecting as the whole one does."""
     labels = [label for label, out in zip(index.labels, gone, strict=True) if not out]
     rest = database(index.vectors[~gone], labels)
@@ -64,7 +64,7 @@ def labels_of(evaluation: Evaluation, codes: np.ndarray) -> list[str | None]:
 def test_leaving_one_out_is_building_without_it(crowd: PostureIndex) -> None:
     evaluation = evaluate_leaving_one_out(crowd)
     digests = np.array(crowd.examples.digests)
-    expected = [verdict_without(crowd, row, digests == digests[row]) for row in range(crowd.rows)]
+    expected = [classification_without(crowd, row, digests == digests[row]) for row in range(crowd.rows)]
     assert labels_of(evaluation, evaluation.truth) == list(crowd.labels)
     assert labels_of(evaluation, evaluation.named) == [classification.label for classification in expected]
     assert labels_of(evaluation, evaluation.best) == [classification.best for classification in expected]
@@ -80,7 +80,7 @@ def test_leaving_one_out_is_building_without_it(crowd: PostureIndex) -> None:
 def test_rows_of_unknown_origin_leave_out_only_themselves(crowd: PostureIndex) -> None:
     bare = database(crowd.vectors, list(crowd.labels))
     evaluation = evaluate_leaving_one_out(bare)
-    expected = [verdict_without(bare, row, np.arange(bare.rows) == row) for row in range(bare.rows)]
+    expected = [classification_without(bare, row, np.arange(bare.rows) == row) for row in range(bare.rows)]
     np.testing.assert_array_equal(evaluation.distance, [classification.distance for classification in expected])
     assert labels_of(evaluation, evaluation.named) == [classification.label for classification in expected]
 
