@@ -23,7 +23,7 @@ __all__ = [
     "TrackingSettings",
 ]
 
-Fraction = Annotated[float, Field(ge=0, le=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 PictureSize = Annotated[int, Field(ge=64, le=4096)]
 Count = Annotated[int, Field(ge=1, le=100_000)]
@@ -46,9 +46,9 @@ class PoseSettings(_Section):
     )
     batch_size: Annotated[int, Field(ge=1, le=256)] | None = None
     threads: Annotated[int, Field(ge=1, le=1024)] | None = None
-    person_threshold: Fraction = 0.1
-    iou_threshold: Fraction = 0.65
-    keypoint_threshold: Fraction = 0.5
+    person_threshold: Share = 0.1
+    iou_threshold: Share = 0.65
+    keypoint_threshold: Share = 0.5
     min_keypoints: Annotated[int, Field(ge=1, le=17)] = 5
     min_person_px: Annotated[float, Field(ge=0, le=10_000)] = 24.0
 
@@ -60,8 +60,8 @@ class IndexSettings(_Section):
     embedding: Literal["gravity59", "nose25"] = "gravity59"
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     k: Annotated[int, Field(ge=1, le=1000)] = 32
-    min_probability: Fraction = 0.4
-    min_margin: Fraction = 0.1
+    min_probability: Share = 0.4
+    min_margin: Share = 0.1
 
 
 class SourceSettings(_Section):
@@ -75,7 +75,7 @@ class SourceSettings(_Section):
     hardware_decoding: Literal["none", "auto"] = "none"
     max_fps: Annotated[float, Field(gt=0, le=1000)] | None = None
     rotation: Literal[0, 90, 180, 270] = 0
-    region: Annotated[tuple[Fraction, Fraction, Fraction, Fraction], FromList] | None = None
+    region: Annotated[tuple[Share, Share, Share, Share], FromList] | None = None
     webcam_size: Annotated[tuple[Count, Count], FromList] | None = None
     webcam_fps: Annotated[float, Field(gt=0, le=1000)] | None = None
     webcam_format: Annotated[str, Field(pattern=r"^[A-Za-z0-9 ]{4}$")] | None = None
@@ -101,8 +101,8 @@ class NamedSource(SourceSettings):
 class TrackingSettings(_Section):
     """Following people from frame to frame."""
 
-    high_score_threshold: Fraction = 0.3
-    min_similarity: Fraction = 0.3
+    high_score_threshold: Share = 0.3
+    min_similarity: Share = 0.3
     confirm_seconds: Seconds = 0.2
     max_lost_seconds: Seconds = 2.0
 
