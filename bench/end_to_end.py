@@ -139,7 +139,7 @@ class Variants:
         from stream.drawing.overlay import Overlay
         from stream.pipeline import scenes, write
         from stream.run.profile import TimedSink
-        from stream.sinks.base import BackgroundSink
+        from stream.sinks.background import BackgroundSink
         from stream.sinks.json_lines import JsonLinesSink
         from stream.sinks.video.recording import Recording
 

@@ -33,7 +33,7 @@ from stream.pipeline import scenes
 from stream.reading.batcher import FrameBatcher
 from stream.run.tally import Tally
 from stream.settings.model import Settings
-from stream.sources.base import open_source
+from stream.sources.opening import open_source
 
 RATE = 25
 SIZE = (640, 360)

@@ -44,7 +44,8 @@ from stream.settings.model import Settings
 from stream.sinks.json_lines import JsonLinesSink
 from stream.sinks.timeline.sink import TimelineSink
 from stream.sinks.video.recording import Recording
-from stream.sources.base import SourceInfo, open_source
+from stream.sources.base import SourceInfo
+from stream.sources.opening import open_source
 from stream.sources.status import SourceState, SourceStatus
 
 PEOPLE = 5
