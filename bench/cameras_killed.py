@@ -21,13 +21,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from stream.reading.batcher import FrameBatcher
+
 from bench.cameras import Server, served_clip, standing
 from bench.machine import limit_cores, load, machine, write
 from index.posture_index import PostureIndex
 from index.storage.store import choose_prefix
 from pose.estimator import PoseEstimator
 from stream.pipeline import scenes
-from stream.reading.batcher import FrameBatcher
 from stream.run.tally import Tally
 from stream.settings.model import Settings
 from stream.sources.opening import open_source

@@ -251,9 +251,9 @@ def main() -> int:
     before = load()
 
     import cv2
+    import stream.reading.batcher
     import torch
 
-    import stream.reading.batcher
     from stream.settings.model import Settings
 
     if args.cv_threads is not None:

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from stream.reading.batcher import FrameBatcher
 
 from bench.crowd import crowd
 from bench.machine import cpu_seconds, limit_cores, load, machine, show, spread, write
@@ -38,7 +39,6 @@ from stream.drawing.overlay import Overlay
 from stream.frame import Frame
 from stream.pipeline import scenes
 from stream.pipeline import write as write_scenes
-from stream.reading.batcher import FrameBatcher
 from stream.run.tally import Tally
 from stream.settings.model import Settings
 from stream.sinks.json_lines import JsonLinesSink
