@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from stream.reading.batcher import FrameBatcher
 
 from bench.cameras import Server, clock_of, raw_pictures, share, standing
 from bench.machine import limit_cores, load, machine, write
@@ -30,10 +31,9 @@ from index.storage.store import choose_prefix
 from pose.estimator import PoseEstimator
 from pose.poses import Poses
 from stream.pipeline import scenes
-from stream.reading.batcher import FrameBatcher
 from stream.run.tally import Tally
 from stream.settings.model import Settings
-from stream.sources.base import open_source
+from stream.sources.opening import open_source
 
 RATE = 25
 SIZE = (640, 360)

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from stream.reading.batcher import FrameBatcher
 
 from bench.crowd import crowd
 from bench.machine import cpu_seconds, limit_cores, load, machine, show, spread, write
@@ -38,13 +39,13 @@ from stream.drawing.overlay import Overlay
 from stream.frame import Frame
 from stream.pipeline import scenes
 from stream.pipeline import write as write_scenes
-from stream.reading.batcher import FrameBatcher
 from stream.run.tally import Tally
 from stream.settings.model import Settings
 from stream.sinks.json_lines import JsonLinesSink
 from stream.sinks.timeline.sink import TimelineSink
 from stream.sinks.video.recording import Recording
-from stream.sources.base import SourceInfo, open_source
+from stream.sources.base import SourceInfo
+from stream.sources.opening import open_source
 from stream.sources.status import SourceState, SourceStatus
 
 PEOPLE = 5

@@ -40,7 +40,7 @@ MOST_EXTRA_PER_MINUTE: Final = 1.0
 LONGEST_DELAY_SECONDS: Final = 0.7
 
 _PICTURE: Final = np.zeros((1, 1, 3), np.uint8)
-_VERDICT: Final = Classification(None, 0.0, float("nan"), None, Unknown.TOO_FEW_KEYPOINTS, (), (), ())
+_UNCLASSIFIED: Final = Classification(None, 0.0, float("nan"), None, Unknown.TOO_FEW_KEYPOINTS, (), (), ())
 
 
 def labels_of(checkout: Path, clips: list[Path]) -> dict[str, list[dict[str, Any]]]:
@@ -63,7 +63,7 @@ def scenes_of(frames: list[dict[str, Any]], way: str) -> list[Scene]:
             np.array(frame["scores"], np.float32),
         )
         people = [
-            Person(row, track, _VERDICT, posture, 0.0, None)
+            Person(row, track, _UNCLASSIFIED, posture, 0.0, None)
             for row, (track, posture) in enumerate(zip(frame["tracks"], frame[way], strict=True))
         ]
         scenes.append(Scene(Frame(_PICTURE, "clip", number, 0, frame["seconds"], 0.0), poses, tuple(people)))

@@ -226,7 +226,7 @@ def test_faults_are_sentences(tmp_path, made_people):
 @pytest.mark.timeout(3600)
 def test_it_learns_eight_pictures_by_heart(tmp_path, shared):
     """Real pictures, the real small network, AP above 0.95 on the pictures it was shown."""
-    from pose.datasets.labelled import read_labelled
+    from pose.datasets.reading import read_labelled
     from pose.estimator import PoseEstimator
     from pose.evaluation.average_precision import JUDGED_THRESHOLD, evaluate_pose
     from tests.pose.conftest import SHIPPED
