@@ -29,8 +29,9 @@ from numpy.typing import NDArray
 
 from bench.machine import limit_cores, load, machine, write
 from bench.network import about, add_network_options, estimator_of
-from pose.datasets.labelled import AREA_PER_BOX, LabelledPicture, LabelledSet, read_labelled
+from pose.datasets.labelled import AREA_PER_BOX, LabelledPicture, LabelledSet
 from pose.datasets.picture_file import read_picture
+from pose.datasets.reading import read_labelled
 from pose.estimator import PoseEstimator
 from pose.evaluation.average_precision import score_detections
 from pose.evaluation.oks import oks
@@ -69,7 +70,9 @@ def main() -> int:
             found[turn].append(poses)
         if not args.upright_only:
             upper += upper_bodies(estimator, bgr, picture)
-    large = [one for picture, poses in zip(labelled.pictures, found[0], strict=True) for one in of_large(picture, poses)]
+    large = [
+        one for picture, poses in zip(labelled.pictures, found[0], strict=True) for one in of_large(picture, poses)
+    ]
     scores = {turn: score_detections(turned(labelled, turn), poses) for turn, poses in found.items()}
     figures: dict[str, Any] = {
         f"turned {turn}" if turn else "upright": {"ap": round(one.ap, 4), "ap50": round(one.ap50, 4)}

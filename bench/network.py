@@ -6,13 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from index import PostureIndex, starter_prefix
 from stream.assembly import make_estimator
 from stream.settings.model import Settings
 
 if TYPE_CHECKING:
     from pose.estimator import PoseEstimator
 
-__all__ = ["Calls", "about", "add_network_options", "estimator_of", "settings_with"]
+__all__ = ["Calls", "about", "add_index_option", "add_network_options", "estimator_of", "index_of", "settings_with"]
 
 
 def add_network_options(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +23,16 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
         help="holds the weights to judge, such as tinypose.safetensors; what is not there is taken from where it ships",
     )  # fmt: skip
     parser.add_argument("--threads", type=int, help="of the network (one per core)")
+
+
+def add_index_option(parser: argparse.ArgumentParser) -> None:
+    """The option of scripts that name postures."""
+    parser.add_argument("--index", metavar="PREFIX", help="database to search (the starter database)")
+
+
+def index_of(args: argparse.Namespace) -> PostureIndex:
+    """The database that the option names; the starter database also where a user's own lies in this folder."""
+    return PostureIndex.load(Path(args.index) if args.index else starter_prefix(), device="cpu")
 
 
 def settings_with(**sections: dict[str, Any]) -> Settings:
