@@ -1,187 +1,145 @@
-"""Stance from a clip to labelled people, against `track` of ultralytics with an untrained yolov8n-pose.
+"""Stance from a clip to labelled people, against `track` of ultralytics with the weights of yolo11n-pose.
 
-    python -m bench.against_ultralytics CLIP --peer-python PATH
+    python -m bench.against_ultralytics CLIP ... --peer-python PATH --peer-weights yolo11n-pose.pt
 
-Every side runs in a process and environment of its own, on the same cores, with the same input size; they take turns.
-The peer's weights are random, so it finds nobody and does nothing after its NMS; Stance finds, names and tracks people
-in the same time. See bench/README.md for the contract and for the peer's environment.
+Every side runs in a process and environment of its own, on the same cores; they take turns. Each is in its best runtime
+and precision on a CPU, which is OpenVINO's choice for both. Both are judged on the same labelled pictures by the same
+rules, each with the threshold that it has in its speed rows (the peer's `track`: 0.1), so that speed can be read beside
+quality. See bench/README.md for the contract and for the peer's environment.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import subprocess
 import sys
 import tempfile
-import time
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
-from bench.machine import REPOSITORY, limit_cores, load, machine, show, spread, write
+import numpy as np
+
+from bench.keypoints import DATA
+from bench.machine import limit_cores, load, machine, show, write
+from bench.network import about, add_network_options, estimator_of
+from bench.sides import Side, SideError, report, stance_side, take_turns
+from pose.datasets.labelled import LabelledSet
+from pose.datasets.reading import read_labelled
+from pose.evaluation.average_precision import evaluate_pose, score_detections
+from pose.poses import Poses
 
 RESULT: Final = Path(__file__).parent / "results" / "against_ultralytics.json"
 PEER: Final = Path(__file__).with_name("peer_ultralytics.py")
+TRACK_THRESHOLD: Final = 0.1  # what the peer's `track` starts with
 
 
-class SideError(RuntimeError):
-    """A side could not start or broke off."""
+def start_peer(args: argparse.Namespace, clip: Path, folder: Path, size: int, batch: int, threads: int) -> Side:
+    """The peer with an input of `size` pixels."""
+    scratch = folder / f"{clip.stem}-{size}-{batch}"
+    scratch.mkdir()
+    command = [args.peer_python, str(PEER), str(clip.resolve()), "--weights", str(args.peer_weights.resolve())]
+    command += ["--size", str(size), "--batch-size", str(batch), "--threads", str(threads), "--scratch", str(scratch)]
+    return Side(command, scratch / "log", folder=scratch)
 
 
-class Side:
-    """A process that waits for its turn: it is asked for a number of frames and tells how long they took."""
-
-    def __init__(self, command: list[str], log: IO[bytes]) -> None:
-        environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-        if "-m" in command:
-            environment["PYTHONPATH"] = str(REPOSITORY)
-        self._log = log
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environment
+def speeds(args: argparse.Namespace, clip: Path, folder: Path, threads: int) -> dict[str, Any]:
+    """The speed rows of one clip."""
+    sides = {"stance": stance_side(clip, threads, folder / f"{clip.stem}.log")}
+    try:
+        for size in args.size:
+            for batch in args.batch_size:
+                sides[f"peer {size} px, batch {batch}"] = start_peer(args, clip, folder, size, batch, threads)
+        take_turns(sides, args.frames, args.repeats, args.budget)
+    finally:
+        for side in sides.values():
+            side.close()
+    rows = {name: report(side, sides["stance"]) for name, side in sides.items()}
+    print(f"{clip.name}, {args.frames} frames, {threads} cores and threads each")
+    print(f"{'':<22}{'frames/s':>22} {'Stance is × as fast':>20} {'CPU-ms/frame':>13} {'people':>7} {'crops':>6}")
+    for name, row in rows.items():
+        row["stance_over_this"] = report(sides["stance"], sides[name])["over_reference"]
+        print(
+            f"{name:<22}{show(row['frames_per_second']):>22} {show(row['stance_over_this'], 2):>20} "
+            f"{row['cpu_ms_per_frame']['median']:>13.1f} {row['people_per_frame']:>7} "
+            f"{row.get('crops_per_frame', '–'):>6}"
         )
-        self.about = self._answer()
-        self.passes: list[dict[str, Any]] = []
-
-    def _answer(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            self._process.wait()
-            self._log.flush()
-            tail = Path(self._log.name).read_text(encoding="utf-8", errors="replace").strip().splitlines()[-15:]
-            raise SideError("\n".join(tail) or f"ended with code {self._process.returncode}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    def run(self, frames: int) -> dict[str, Any]:
-        """One pass over the first `frames` frames of the clip."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"frames": frames}) + "\n")
-        self._process.stdin.flush()
-        return self._answer()
-
-    def close(self) -> None:
-        """End the process."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
+    return rows
 
 
-def start_sides(args: argparse.Namespace, folder: Path, threads: int) -> dict[str, Side]:
-    """Stance, and the peer with every runtime it has; a peer's runtime that cannot be had is told and left out."""
-    clip = str(args.clip.resolve())
-    command = [sys.executable, "-m", "bench.side_stance", clip]
-    command += ["--image-size", str(args.image_size), "--threads", str(threads)]
-    if args.batch_size:
-        command += ["--batch-size", str(args.batch_size)]
-    if args.index:
-        command += ["--index", args.index]
-    sides = {"stance": Side(command, (folder / "stance.log").open("wb"))}
-    height, width = sides["stance"].about["input"]
-    batch = sides["stance"].about["batch_size"]
-    for name, runtime, batch_size in (
-        (f"peer torch, batch {batch}", "torch", batch),
-        ("peer openvino, batch 1", "openvino", 1),
-        (f"peer openvino, batch {batch}", "openvino", batch),
-    ):
-        scratch = folder / f"{runtime}-{batch_size}"
-        if name in sides:
-            continue
-        scratch.mkdir()
-        command = [args.peer_python, str(PEER), clip, "--runtime", runtime, "--batch-size", str(batch_size)]
-        command += ["--height", str(height), "--width", str(width), "--threads", str(threads)]
-        command += ["--mode", args.mode, "--scratch", str(scratch)]
-        try:
-            sides[name] = Side(command, (folder / f"{runtime}-{batch_size}.log").open("wb"))
-        except SideError as error:
-            print(f"{name} is left out; it said:\n{error}", file=sys.stderr)
-    return sides
+def qualities(args: argparse.Namespace, clip: Path, folder: Path, threads: int) -> dict[str, Any]:
+    """AP of all sides on the same labelled pictures."""
+    labelled = read_labelled(args.data)
+    labelled = replace(labelled, pictures=labelled.pictures[: args.limit])
+    estimator = estimator_of(args)
+    ours = evaluate_pose(estimator, labelled, quiet=True)
+    rows: dict[str, Any] = {"stance": {**about(estimator), "ap": round(ours.ap, 4), "ap50": round(ours.ap50, 4)}}
+    estimator.close()
+    for size in args.size:
+        side = start_peer(args, clip, folder, size, 1, threads)
+        found = folder / f"found-{size}.npz"
+        side.ask(pictures=[str(picture.path.resolve()) for picture in labelled.pictures], found=str(found))
+        side.close()
+        rows[f"peer {size} px"] = row = {}
+        for name, threshold in (("", TRACK_THRESHOLD), ("_from_0.001", 0.001)):
+            scores = score_detections(labelled, _people(labelled, found, threshold))
+            row |= {f"ap{name}": round(scores.ap, 4), f"ap50{name}": round(scores.ap50, 4)}
+    for name, row in rows.items():
+        print(f"{args.data.name}, {len(labelled)} pictures: {name} {row}")
+    nearest = min(args.size, key=lambda size: abs(rows[f"peer {size} px"]["ap"] - rows["stance"]["ap"]))
+    print(f"nearest to ours in AP: {nearest} px")
+    return {"data": args.data.name, "pictures": len(labelled), "nearest_size": nearest, "figures": rows}
+
+
+def _people(labelled: LabelledSet, file: Path, threshold: float) -> list[Poses]:
+    """Whom the peer found in every picture, best first; their boxes, which nothing judges, are empty."""
+    with np.load(file) as arrays:
+        keypoints, scores, picture = arrays["keypoints"], arrays["scores"], arrays["picture"]
+    everybody = []
+    for number in range(len(labelled)):
+        rows = np.flatnonzero((picture == number) & (scores >= threshold))
+        rows = rows[np.argsort(-scores[rows], kind="stable")]
+        everybody.append(Poses(keypoints[rows], np.zeros((len(rows), 4), np.float32), scores[rows]))
+    return everybody
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("clip", type=Path)
+    parser.add_argument("clips", type=Path, nargs="+", metavar="CLIP")
     parser.add_argument("--peer-python", metavar="PATH", help="the Python of an environment with ultralytics")
-    parser.add_argument("--mode", choices=("track", "predict"), default="track", help="of the peer")
+    parser.add_argument("--peer-weights", type=Path, metavar="FILE", help="yolo11n-pose.pt")
+    parser.add_argument("--size", type=int, nargs="+", default=[416, 640], help="longest sides of the peer's input")
+    parser.add_argument("--batch-size", type=int, nargs="+", default=[1, 4], help="of the peer")
+    parser.add_argument("--data", type=Path, default=DATA, help="labelled pictures (../shared/data/coco_val300)")
+    parser.add_argument("--limit", type=int, help="only the first so many of them; 0 leaves AP out")
     parser.add_argument("--frames", type=int, default=120, help="of the clip, from its start (120)")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--budget", type=float, default=90, metavar="SECONDS", help="no new repeat after this (90)")
+    parser.add_argument("--budget", type=float, default=90, metavar="SECONDS", help="of a clip: no new repeat after it")
     parser.add_argument("--cores", type=int, help="cores, and threads of the network, of every side (all)")
-    parser.add_argument("--batch-size", type=int, help="of both (what Stance takes by itself)")
-    parser.add_argument("--image-size", type=int, default=416, help="longest side of the network's input")
-    parser.add_argument("--index", metavar="PREFIX", help="database Stance searches (the starter database)")
     parser.add_argument("--out", default=str(RESULT), metavar="FILE", help="the result as JSON; - writes none")
+    add_network_options(parser)
     args = parser.parse_args()
-    if not args.clip.is_file():
-        parser.error(f"{args.clip}: there is no such file.")
-    if args.peer_python is None:
-        print("Skipped: no peer. Make its environment as bench/README.md says, then give --peer-python PATH.")
+    if args.peer_python is None or args.peer_weights is None:
+        print(
+            "Skipped: no peer. Make its environment as bench/README.md says, then give --peer-python and its weights."
+        )
         return 0
-    if not os.access(args.peer_python, os.X_OK):
-        parser.error(f"--peer-python {args.peer_python}: there is no such program.")
+    if not os.access(args.peer_python, os.X_OK) or not args.peer_weights.is_file():
+        parser.error(f"{args.peer_python} is no program, or {args.peer_weights} no file.")
     threads = limit_cores(args.cores)
     before = load()
-    sides: dict[str, Side] = {}
-    with tempfile.TemporaryDirectory() as folder:
+    result: dict[str, Any] = {"frames": args.frames, "threads_and_cores": threads, "clips": {}}
+    with tempfile.TemporaryDirectory() as name:
         try:
-            sides = start_sides(args, Path(folder), threads)
-            if len(sides) == 1:
-                print("Skipped: the peer does not run in that environment (see above).")
-                return 0
-            deadline = time.monotonic() + args.budget
-            for side in sides.values():  # warm-up
-                side.run(args.frames)
-            for repeat in range(args.repeats):
-                if repeat >= 1 and time.monotonic() > deadline:
-                    break
-                for side in sides.values():
-                    side.passes.append(side.run(args.frames))
+            for clip in args.clips:
+                result["clips"][clip.name] = speeds(args, clip, Path(name), threads)
+            if args.limit != 0:
+                result["average_precision"] = qualities(args, args.clips[0], Path(name), threads)
         except SideError as error:
             print(f"A side broke off:\n{error}", file=sys.stderr)
             return 1
-        finally:
-            for side in sides.values():
-                side.close()
-    figures = {name: report(side, sides["stance"]) for name, side in sides.items()}
-    about = sides["stance"].about
-    print(f"{args.clip.name}, {args.frames} frames, input {about['input']}, {threads} cores and threads each")
-    print(f"{'':<26}{'GFLOP':>6} {'frames/s':>22} {'Stance is × faster':>20} {'CPU-ms/frame':>13} {'GFLOP/s':>8}")
-    for name, row in figures.items():
-        cpu, rate = row["cpu_ms_per_frame"]["median"], row["gflop_per_second"]
-        print(
-            f"{name + ' ' + row['precision']:<26}{row['gflop_per_picture']:>6} {show(row['frames_per_second']):>22} "
-            f"{show(row['stance_over_this'], 2):>20} {cpu:>13.1f} {rate:>8.0f}"
-        )
-    result = {
-        "clip": args.clip.name,
-        "frames": args.frames,
-        "input": about["input"],
-        "threads_and_cores": threads,
-        "repeats": len(sides["stance"].passes),
-        "figures": figures,
-    }
     write(args.out, result, before, machine())
     return 0
-
-
-def report(side: Side, stance: Side) -> dict[str, Any]:
-    """The figures of one side over its passes."""
-    speeds = [one["frames"] / one["seconds"] for one in side.passes]
-    ours = [one["frames"] / one["seconds"] for one in stance.passes]
-    frames = spread(speeds)
-    return {
-        **side.about,
-        "frames_per_second": frames,
-        "stance_over_this": spread([a / b for a, b in zip(ours, speeds, strict=True)], 3),
-        "cpu_ms_per_frame": spread([1e3 * one["cpu_seconds"] / one["frames"] for one in side.passes]),
-        "gflop_per_second": round(frames["median"] * side.about["gflop_per_picture"], 1),
-        "people_per_frame": round(side.passes[-1]["people"] / side.passes[-1]["frames"], 2),
-        "torch_threads": side.passes[-1]["torch_threads"],
-    }
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.machine import load, machine, write
+from bench.network import about, add_index_option, add_network_options, estimator_of, index_of
 
 RESULT: Final = Path(__file__).parent / "results" / "memory_of_classifications.json"
 LEAST_SECONDS: Final = 2.0
@@ -30,15 +31,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", nargs="+", type=Path)
     parser.add_argument("--out", default=str(RESULT), metavar="FILE", help="the result as JSON; - writes none")
+    add_index_option(parser)
+    add_network_options(parser)
     args = parser.parse_args()
     before = load()
 
-    from stream.assembly import make_estimator, open_index
     from stream.pipeline import scenes
     from stream.settings.model import Settings
 
     settings = Settings()
-    estimator, index = make_estimator(settings), open_index(settings)
+    estimator, index = estimator_of(args, settings), index_of(args)
     figures: dict[str, Any] = {}
     for clip in args.clips:
         votes: dict[int, list[tuple[float, dict[str, float]]]] = defaultdict(list)
@@ -52,7 +54,7 @@ def main() -> int:
             "seconds": round(float(np.median(memories)), 2) if memories else None,
         }
         print(clip.name, figures[clip.name], flush=True)
-    write(args.out, {"weights": estimator.weights_digest[:12], "clips": figures}, before, machine())
+    write(args.out, {**about(estimator), "clips": figures}, before, machine())
     return 0
 
 

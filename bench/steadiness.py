@@ -2,10 +2,10 @@
 
 python -m bench.steadiness CLIP...
 
-Of every clip, the person seen in the most frames counts. `trembling` is the root mean square of the second difference
-of seen keypoints (a step that is not the one before), in torso lengths. `lag` is the delay of the filtered keypoints
-that fits best against the found ones smoothed without delay (Gaussian, 60 ms), in milliseconds; of people who rest it
-says little, because there is nothing to lag behind.
+Of every clip, the person seen in the most frames counts, as the pipeline finds the person with the filter off.
+`trembling` is the root mean square of the second difference of seen keypoints (a step that is not the one before), in
+torso lengths. `lag` is the delay of the filtered keypoints that fits best against the found ones smoothed without delay
+(Gaussian, 60 ms), in milliseconds; of people who rest it says little, because there is nothing to lag behind.
 """
 
 from __future__ import annotations
@@ -20,9 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.machine import load, machine, write
+from bench.marked_labels import watch
+from bench.network import about, add_index_option, add_network_options, estimator_of, index_of, settings_with
 from pose.keypoints import KEYPOINT_COUNT
 from pose.keypoints import Keypoint as K
 from pose.poses import Poses
+from stream.people.keypoint_filter import KeypointFilter
 
 RESULT: Final = Path(__file__).parent / "results" / "steadiness.json"
 SMOOTH_SECONDS: Final = 0.06
@@ -34,17 +37,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", nargs="+", type=Path)
     parser.add_argument("--out", default=str(RESULT), metavar="FILE", help="the result as JSON; - writes none")
+    add_index_option(parser)
+    add_network_options(parser)
     args = parser.parse_args()
     before = load()
 
-    from pose.estimator import PoseEstimator
-    from stream.people.keypoint_filter import KeypointFilter
-    from stream.settings.model import PoseSettings
-
-    estimator = PoseEstimator(person_threshold=PoseSettings().person_threshold)
+    estimator, index = estimator_of(args), index_of(args)
     figures: dict[str, Any] = {}
     for clip in args.clips:
-        seconds, people = _person(clip, estimator)
+        seconds, people = _person(watch(clip, estimator, index, settings_with(keypoint_filter={"enabled": False})))
         found = np.stack([poses.keypoints[0] for poses in people]).astype(np.float64)  # [T, 17, 3]
         keypoint_filter = KeypointFilter()
         steady = np.stack(
@@ -59,28 +60,24 @@ def main() -> int:
             "lag_ms": round(1e3 * _lag(seconds, found, steady)),
         }
         print(clip.name, figures[clip.name])
-    write(args.out, {"weights": estimator.weights_digest[:12], "clips": figures}, before, machine())
+    write(args.out, {**about(estimator), "clips": figures}, before, machine())
     return 0
 
 
-def _person(clip: Path, estimator: Any) -> tuple[NDArray[np.float64], list[Poses]]:
+def _person(frames: list[dict[str, Any]]) -> tuple[NDArray[np.float64], list[Poses]]:
     """Times and rows of the person seen in the most frames."""
-    from stream.people.tracker import Tracker
-    from stream.sources.opening import open_source
-
-    tracker, rows, seen = Tracker(), [], Counter[int]()
-    with open_source(str(clip)) as source:
-        for frame in source:
-            (poses,) = estimator([frame.bgr])
-            told = tracker.update(poses, frame.seconds)
-            numbers = {one.number: row for row, one in enumerate(told) if one is not None and one.number is not None}
-            seen.update(numbers.keys())
-            rows.append((frame.seconds, poses, numbers))
+    seen = Counter(track for frame in frames for track in frame["tracks"] if track is not None)
     if not seen:
-        raise SystemExit(f"{clip}: nobody is followed in it. Take a clip with a person.")
+        raise SystemExit("Nobody is followed in it. Take a clip with a person.")
     who = seen.most_common(1)[0][0]
-    there = [(t, poses.select([numbers[who]])) for t, poses, numbers in rows if who in numbers]
-    return np.array([t for t, _ in there]), [poses for _, poses in there]
+    times, people = [], []
+    for frame in frames:
+        if who in frame["tracks"]:
+            row = frame["tracks"].index(who)
+            columns = (np.array([frame[name][row]], np.float32) for name in ("keypoints", "boxes", "scores"))
+            times.append(frame["seconds"])
+            people.append(Poses(*columns))
+    return np.array(times), people
 
 
 def _trembling(keypoints: NDArray[np.float64]) -> float:
