@@ -36,8 +36,7 @@ TRACK_THRESHOLD: Final = 0.1  # what the peer's `track` starts with
 
 def start_peer(args: argparse.Namespace, clip: Path, folder: Path, size: int, batch: int, threads: int) -> Side:
     """The peer with an input of `size` pixels."""
-    scratch = folder / f"{clip.stem}-{size}-{batch}"
-    scratch.mkdir()
+    scratch = Path(tempfile.mkdtemp(dir=folder))
     command = [args.peer_python, str(PEER), str(clip.resolve()), "--weights", str(args.peer_weights.resolve())]
     command += ["--size", str(size), "--batch-size", str(batch), "--threads", str(threads), "--scratch", str(scratch)]
     return Side(command, scratch / "log", folder=scratch)
