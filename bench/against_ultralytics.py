@@ -79,7 +79,8 @@ def qualities(args: argparse.Namespace, clip: Path, folder: Path, threads: int) 
         found = folder / f"found-{size}.npz"
         side.ask(pictures=[str(picture.path.resolve()) for picture in labelled.pictures], found=str(found))
         side.close()
-        rows[f"peer {size} px"] = row = {}
+        row: dict[str, float] = {}
+        rows[f"peer {size} px"] = row
         for name, threshold in (("", TRACK_THRESHOLD), ("_from_0.001", 0.001)):
             scores = score_detections(labelled, _people(labelled, found, threshold))
             row |= {f"ap{name}": round(scores.ap, 4), f"ap50{name}": round(scores.ap50, 4)}

@@ -150,7 +150,12 @@ def crowd(
             yield Moment(at, Poses.empty(), np.zeros(0, np.int64), now)
             continue
         keypoints, boxes, scores, owners = (np.stack(column) for column in zip(*found, strict=True))
-        yield Moment(at, Poses(keypoints, boxes, np.minimum(scores, 1.0)), owners, now)
+        yield Moment(
+            at,
+            Poses(*(np.asarray(one, np.float32) for one in (keypoints, boxes, np.minimum(scores, 1.0)))),
+            owners,
+            now,
+        )
 
 
 def score(moments: Sequence[Moment], told: Sequence[Sequence[int | None]]) -> Score:

@@ -79,7 +79,7 @@ class Variants:
             self._note(runtime)
         self.frames = self.labels()  # the clip may be shorter
         for runtime in runtimes:
-            del runtime.submit  # type: ignore[attr-defined]
+            del runtime.submit
 
     def _note(self, runtime: Runtime) -> None:
         submit = runtime.submit

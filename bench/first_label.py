@@ -54,7 +54,8 @@ def start(clip: Path, cache: Path) -> dict[str, float]:
     command = [sys.executable, "-c", "from stream.cli import main; raise SystemExit(main())"]
     command += ["run", str(clip.resolve()), "--jsonl", "-", "--quiet"]
     environment = {**os.environ, "STANCE_CACHE_DIR": str(cache), "PYTHONPATH": str(REPOSITORY)}
-    begun, seconds = time.perf_counter(), {}
+    seconds: dict[str, float] = {}
+    begun = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=cache.parent) as process:
         assert process.stdout is not None
         for line in process.stdout:

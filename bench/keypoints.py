@@ -65,7 +65,7 @@ def main() -> int:
     upper: list[float] = []
     for picture in labelled.pictures:
         bgr = read_picture(picture.path)
-        views = [bgr, *(cv2.rotate(bgr, TURNS[turn]) for turn in found if turn)]
+        views = [bgr, *(np.asarray(cv2.rotate(bgr, TURNS[turn]), np.uint8) for turn in found if turn)]
         for poses, turn in zip(estimator(views), found, strict=True):
             found[turn].append(poses)
         if not args.upright_only:

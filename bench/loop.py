@@ -48,6 +48,7 @@ from stream.pipeline import write as write_scenes
 from stream.reading.scheduler import Scheduler
 from stream.run.tally import Tally
 from stream.settings.model import Settings
+from stream.sinks.base import Sink
 from stream.sinks.json_lines import JsonLinesSink
 from stream.sinks.timeline.sink import TimelineSink
 from stream.sinks.video.recording import Recording
@@ -74,7 +75,7 @@ class Reciter:
 
     def __init__(self, people: int, *, two_steps: bool = False) -> None:
         # A finder looks again at whoever was missed, and so would be told nobody's keypoints.
-        noise = {"miss": 0.0, "twice": 0.0, "ghosts_per_second": 0.0} if two_steps else {"miss": 0.05}
+        noise: dict[str, Any] = {"miss": 0.0, "twice": 0.0, "ghosts_per_second": 0.0} if two_steps else {"miss": 0.05}
         moments = [moment.poses for moment in crowd(people, 25, 16.0, **noise)]
         self._moments = moments + moments[::-1]
         self._of_source: dict[int, Iterator[Poses]] = {}
@@ -244,7 +245,7 @@ def _soak(index: PostureIndex, frames: int) -> dict[str, Any]:
         _write_clip(clip, frames)
         start, done = time.perf_counter(), 0
         with open_source(clip) as source:
-            sinks = [
+            sinks: list[Sink] = [
                 Recording(Path(folder) / "out.mp4", source, output=settings.output),
                 JsonLinesSink("/dev/null", source),
                 TimelineSink(Path(folder) / "out.csv", source),

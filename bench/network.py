@@ -93,7 +93,8 @@ class Calls:
             self.detections += 1
             return ask_detector(bgr)
 
-        network.keypoints.ask, network.detector.ask = keypoints, detector  # type: ignore[method-assign]
+        network.keypoints.ask = keypoints  # type: ignore[assignment, method-assign]
+        network.detector.ask = detector  # type: ignore[method-assign]
 
     def take(self, frames: int) -> dict[str, float]:
         """Crops and detections per frame since the last call."""

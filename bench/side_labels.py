@@ -22,7 +22,7 @@ try:
     from stream.people.viterbi import FixedLagViterbi
     from stream.settings.model import Settings
 except ImportError:  # code of before November 2026
-    from stream.look_ahead import LookAhead as FixedLagViterbi  # type: ignore[import-not-found, no-redef]
+    from stream.look_ahead import LookAhead as FixedLagViterbi  # type: ignore[import-untyped, no-redef]
 
     from stream.settings import Settings  # type: ignore[attr-defined, no-redef]
 

@@ -90,7 +90,7 @@ class _Keypoints:
 def owners_of(poses: Poses, truth: Truth) -> NDArray[np.int64]:
     """Whose keypoints these are, `[N]`; `NOBODY` for a ghost and for whoever was found a second time."""
     owners = np.full(len(poses), NOBODY)
-    labelled = np.concatenate((truth.bodies, ~truth.hidden[..., None]), axis=2)
+    labelled = np.concatenate((truth.bodies, (~truth.hidden[..., None]).astype(float)), axis=2)
     areas = np.ptp(truth.bodies, axis=1).clip(1).prod(axis=1)
     values = np.nan_to_num(oks(poses.keypoints, labelled, areas))
     for person, owner in _best_first(values):

@@ -127,6 +127,7 @@ def main() -> int:
     if args.before is not None:
         sources["before"] = (labels_of(args.before.resolve(), clips), "live")
     ways: dict[str, Any] = {}
+    name: str
     for name in [way for way in ("frame", "before", "live", "offline") if way in sources]:
         frames, way = sources[name]
         evaluations = [
