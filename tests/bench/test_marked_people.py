@@ -4,7 +4,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from stream.true_postures import read_true_postures
+from stream.reports.true_postures import read_true_postures
 
 from bench.marked_people import (
     ENTRANCES,
