@@ -15,12 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose.datasets.labelled import Visibility
+from pose.inference.crops import CROP_SIZE, PADDING
 from pose.keypoints import FLIP, Keypoint
 
-__all__ = ["CROP_SIZE", "CUT_OFF", "CropAugmentation", "Sample", "crop_matrix", "make_sample"]
+__all__ = ["CUT_OFF", "CropAugmentation", "Sample", "crop_matrix", "make_sample"]
 
-CROP_SIZE: Final = (256, 192)  # height and width of what the network sees, pixels
-PADDING: Final = 1.25  # height of the crop over that of the person's box, grown to 3:4
 CUT_OFF: Final = -2.0  # visibility of a keypoint that is labelled, but no longer in the sample
 LEAST_KEYPOINTS: Final = 4  # labelled ones, for a half body to be made of them
 
@@ -86,7 +85,7 @@ def crop_matrix(
         scale: size of the person over the usual.
         shift: of the crop against the person, x and y in shares of its sides.
     """
-    height, width = CROP_SIZE
+    width, height = CROP_SIZE
     x1, y1, x2, y2 = (float(value) for value in box)
     cosine, sine = math.cos(math.radians(turn)), math.sin(math.radians(turn))
     # Half the sides of the box around the turned ellipse in the box: nobody fills the corners a turn would stretch to.
@@ -119,8 +118,7 @@ def make_sample(
     scale = math.exp(rng.uniform(*np.log(settings.scale)))
     x, y = np.clip(rng.normal(0, settings.shift / 2, 2), -settings.shift, settings.shift)
     matrix = crop_matrix(box, turn, mirrored, scale, (float(x), float(y)))
-    height, width = CROP_SIZE
-    pixels = cv2.warpAffine(crop, matrix, (width, height), flags=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+    pixels = cv2.warpAffine(crop, matrix, CROP_SIZE, flags=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
     keypoints = _moved(keypoints, matrix, mirrored)
     if rng.random() < settings.blur:
         pixels = _blurred(pixels, rng)
@@ -142,7 +140,7 @@ def _turn(rng: np.random.Generator, settings: CropAugmentation) -> float:
 def _moved(keypoints: NDArray[np.float64], matrix: NDArray[np.float64], mirrored: bool) -> NDArray[np.float64]:
     known = keypoints[:, 2] > 0
     xy = keypoints[:, :2] @ matrix[:, :2].T + matrix[:, 2]
-    outside = ((xy < -0.5) | (xy >= np.array(CROP_SIZE[::-1]) - 0.5)).any(1)
+    outside = ((xy < -0.5) | (xy >= np.array(CROP_SIZE) - 0.5)).any(1)
     visibility = np.where(known & outside, CUT_OFF, keypoints[:, 2])
     moved = np.concatenate([np.where((visibility > 0)[:, None], xy, 0), visibility[:, None]], 1)
     return moved[list(FLIP)] if mirrored else moved

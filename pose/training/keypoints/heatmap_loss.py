@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
 
 import torch
 from torch import Tensor
 
 from pose.datasets.labelled import Visibility
+from pose.inference.heatmaps import STRIDE
 from pose.training.keypoints.crop_augmentation import CUT_OFF
 
-__all__ = ["STRIDE", "HeatmapLoss", "HeatmapLossSettings", "heatmaps"]
-
-STRIDE: Final = 4  # crop pixels per cell
+__all__ = ["HeatmapLoss", "HeatmapLossSettings", "heatmaps"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ def heatmaps(keypoints: Tensor, shape: tuple[int, int], sigma: float) -> Tensor:
         shape: of the maps, cells.
         sigma: cells.
     """
-    cells = (keypoints[..., :2] + 0.5) / STRIDE - 0.5
+    cells = keypoints[..., :2] / STRIDE  # as `pose.inference.heatmaps` reads them
     columns, rows = (torch.arange(size, dtype=torch.float32, device=keypoints.device) for size in shape[::-1])
     across = torch.exp(-((columns - cells[..., :1]) ** 2) / (2 * sigma**2))  # [B, 17, w]
     down = torch.exp(-((rows - cells[..., 1:]) ** 2) / (2 * sigma**2))  # [B, 17, h]

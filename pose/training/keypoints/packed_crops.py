@@ -1,6 +1,6 @@
 """`PackedCrops`: every labelled person cut out once, in arrays that lie on disk and are read as they are needed.
 
-Decoding a picture takes longer than the network's step on a person in it, so pictures are decoded once, before training.
+Decoding a picture can take longer than a step on a person in it, so pictures are decoded once, before training.
 """
 
 from __future__ import annotations
@@ -129,7 +129,9 @@ def pack_crops(pictures: Sequence[LabelledPicture], folder: str | Path) -> Packe
         np.save(folder / "set.npy", of_set)
         (folder / "names.json").write_text(json.dumps(names), encoding="utf-8")
     except OSError as error:
-        raise TrainingError(f"{folder} cannot be written: {error.strerror or error}. Name another with --out.") from error
+        raise TrainingError(
+            f"{folder} cannot be written: {error.strerror or error}. Name another with --out."
+        ) from error
     return PackedCrops.open(folder)
 
 
