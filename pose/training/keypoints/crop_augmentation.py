@@ -109,24 +109,23 @@ def make_sample(
     settings: CropAugmentation,
 ) -> Sample:
     """A random sample of one person. Reads a row of `PackedCrops` and leaves it as it is."""
-    keypoints, box = keypoints.astype(np.float64), box.astype(np.float64)
-    whole = True
+    points, edges, whole = keypoints.astype(np.float64), box.astype(np.float64), True
     if rng.random() < settings.half_body:
-        crop, keypoints, box, whole = _half_body(crop, keypoints, box, rng)
+        crop, points, edges, whole = _half_body(crop, points, edges, rng)
     turn = _turn(rng, settings)
     mirrored = bool(rng.random() < settings.mirror)
     scale = math.exp(rng.uniform(*np.log(settings.scale)))
     x, y = np.clip(rng.normal(0, settings.shift / 2, 2), -settings.shift, settings.shift)
-    matrix = crop_matrix(box, turn, mirrored, scale, (float(x), float(y)))
+    matrix = crop_matrix(edges, turn, mirrored, scale, (float(x), float(y)))
     pixels = cv2.warpAffine(crop, matrix, CROP_SIZE, flags=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
-    keypoints = _moved(keypoints, matrix, mirrored)
+    points = _moved(points, matrix, mirrored)
     if rng.random() < settings.blur:
         pixels = _blurred(pixels, rng)
     if rng.random() < settings.colour:
         pixels = _recoloured(pixels, rng)
     if rng.random() < settings.erase:
-        _erase(pixels, keypoints, rng)
-    return Sample(pixels, keypoints.astype(np.float32), turn, whole)
+        _erase(pixels, points, rng)
+    return Sample(pixels, points.astype(np.float32), turn, whole)
 
 
 def _turn(rng: np.random.Generator, settings: CropAugmentation) -> float:

@@ -116,7 +116,7 @@ def pack_crops(pictures: Sequence[LabelledPicture], folder: str | Path) -> Packe
                 raise PictureError(f"{picture.path} cannot be read. Repair or remove it, and its labels.")
             for person in np.flatnonzero(people):
                 matrix = _square_around(picture.boxes[person])
-                pixels[row] = _cut(image, matrix)
+                pixels[row] = _cut(image.astype(np.uint8, copy=False), matrix)
                 keypoints[row] = picture.keypoints[person]
                 known = keypoints[row, :, 2] > 0
                 keypoints[row, known, :2] = keypoints[row, known, :2] @ matrix[:, :2].T + matrix[:, 2]
