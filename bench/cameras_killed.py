@@ -27,7 +27,7 @@ from index.posture_index import PostureIndex
 from index.storage.store import choose_prefix
 from pose.estimator import PoseEstimator
 from stream.pipeline import scenes
-from stream.reading.batcher import Gathering
+from stream.reading.batcher import FrameBatcher
 from stream.run.tally import Tally
 from stream.settings.model import Settings
 from stream.sources.base import open_source
@@ -49,7 +49,7 @@ class Watch:
         self.tally = Tally()
         self._estimator = PoseEstimator(image_size=image_size)
         self._index = PostureIndex.load(choose_prefix(None), device="cpu")
-        self._gathering = Gathering(self.sources)
+        self._gathering = FrameBatcher(self.sources)
         self._thread = threading.Thread(target=self._run, name="watch")
 
     def _run(self) -> None:

@@ -30,7 +30,7 @@ from index.storage.store import choose_prefix
 from pose.estimator import PoseEstimator
 from pose.poses import Poses
 from stream.pipeline import scenes
-from stream.reading.batcher import Gathering
+from stream.reading.batcher import FrameBatcher
 from stream.run.tally import Tally
 from stream.settings.model import Settings
 from stream.sources.base import open_source
@@ -86,10 +86,10 @@ def _watch(servers: list[Server], seconds: float, image_size: int | None) -> dic
     behind: list[float] = []
     tally, notes = Tally(), []
     sources = [open_source(server.address, name=f"camera {n}") for n, server in enumerate(servers)]
-    with Gathering(sources) as gathering:
+    with FrameBatcher(sources) as batcher:
         started = time.monotonic()
         before: dict[str, float] = {}
-        for scene in scenes(gathering, estimator, index, Settings(), tally=tally):
+        for scene in scenes(batcher, estimator, index, Settings(), tally=tally):
             now = time.monotonic()
             if now - started < SETTLING_SECONDS:
                 network.clear()

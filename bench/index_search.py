@@ -2,7 +2,7 @@
 
 Rows are made people: ten postures of seventeen random keypoints each, shaken. A third of those asked about have hidden
 legs. Recall is the share of the neighbours by full search that are found; "same label" the share of people whom
-they give the same verdict.
+they give the same classification.
 
 python -m bench.index_search
 """
@@ -91,7 +91,7 @@ def main() -> int:
         index.search.nearest.EXACT_ROWS = usual  # type: ignore[misc]
         pairs = zip(approximate.entries.tolist(), whole.entries.tolist(), strict=True)
         found = [len(set(a) & set(b)) / len(b) for a, b in pairs]
-        labels = [[verdict.label for verdict in taught.vote(matches)] for matches in (approximate, whole)]
+        labels = [[classification.label for classification in taught.vote(matches)] for matches in (approximate, whole)]
         same = [a == b for a, b in zip(*labels, strict=True)]
         row = figures[str(rows)]
         row["recall"], row["same_label"] = round(sum(found) / len(found), 4), round(sum(same) / len(same), 4)

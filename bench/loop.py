@@ -4,7 +4,7 @@
 
 The network is replaced by one that recites made people (`bench/crowd.py`); everything else is what `stance run` uses.
 
-- overhead: frames that lie in memory go through gathering, tracker, keypoint filter, embedding, search in the starter
+- overhead: frames that lie in memory go through batcher, tracker, keypoint filter, embedding, search in the starter
   database, vote and smoothing; milliseconds per frame, with 5 people in each, for 1, 4 and 16 sources: of CPU time, all
   threads together, and of wall time. Once four frames at a time, as recordings and cameras on a GPU come, and once one
   at a time, as cameras on a CPU. The limit is 1 ms. The cores of a shared machine change their speed by half within
@@ -38,7 +38,7 @@ from stream.drawing.overlay import Overlay
 from stream.frame import Frame
 from stream.pipeline import scenes
 from stream.pipeline import write as write_scenes
-from stream.reading.batcher import Gathering
+from stream.reading.batcher import FrameBatcher
 from stream.run.tally import Tally
 from stream.settings.model import Settings
 from stream.sinks.json_lines import JsonLinesSink
@@ -136,8 +136,8 @@ def _overhead(index: PostureIndex, batch_size: int, repeats: int) -> dict[str, A
             reciter = Reciter(PEOPLE, batch_size)
             step_before = _step_us()
             start, start_cpu = time.perf_counter(), cpu_seconds()
-            with Gathering(sources) as gathering:
-                done = sum(1 for _ in scenes(gathering, reciter, index, settings, tally=Tally()))  # type: ignore[arg-type]
+            with FrameBatcher(sources) as batcher:
+                done = sum(1 for _ in scenes(batcher, reciter, index, settings, tally=Tally()))  # type: ignore[arg-type]
             if repeat >= 0:
                 wall[count].append(1e3 * (time.perf_counter() - start) / done)
                 cpu[count].append(1e3 * (cpu_seconds() - start_cpu) / done)

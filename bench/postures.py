@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.machine import load, machine, write
-from index import PostureIndex, Verdict
+from index import Classification, PostureIndex
 from pose.keypoints import Keypoint as K
 from stream.settings.model import IndexSettings
 
@@ -106,9 +106,9 @@ def people_of(paths: NDArray[np.str_], keypoints: NDArray[np.float32], split: st
 
 def judge(system: str, train: People, test: People) -> dict[str, Any]:
     """All figures of one system."""
-    verdicts = ask(system, train, test)
-    best = np.array([verdict.best or "" for verdict in verdicts])
-    named = np.array([verdict.label or "" for verdict in verdicts])
+    classifications = ask(system, train, test)
+    best = np.array([classification.best or "" for classification in classifications])
+    named = np.array([classification.label or "" for classification in classifications])
     both = np.isin(test.labels, ("standing", "lying"))
     crossed = both & np.isin(best, ("standing", "lying")) & (best != test.labels)
     hidden = test.keypoints.copy()
@@ -130,12 +130,12 @@ def judge(system: str, train: People, test: People) -> dict[str, Any]:
     }
     if system != SYSTEMS[0]:
         figures["unknown_class_auroc"] = left_out(system, train, test)
-        figures["calibration_gap"] = calibration_gap(verdicts, test.labels)
+        figures["calibration_gap"] = calibration_gap(classifications, test.labels)
     return figures
 
 
-def ask(system: str, train: People, test: People) -> list[Verdict]:
-    """Verdicts of an index that was taught `train`."""
+def ask(system: str, train: People, test: People) -> list[Classification]:
+    """Classifications of an index that was taught `train`."""
     name, _, plain = system.partition(" ")
     index = PostureIndex(name, device="cpu")
     index.add(index.embedding.compute(train.keypoints), list(train.labels))
@@ -143,20 +143,20 @@ def ask(system: str, train: People, test: People) -> list[Verdict]:
     if plain:
         return [majority(entries, train.labels) for entries in index.search(rows, 5).entries]
     naming = IndexSettings()
-    return index.classify(rows, naming.k, naming.min_share, naming.min_margin)
+    return index.classify(rows, naming.k, naming.min_probability, naming.min_margin)
 
 
-def majority(entries: NDArray[np.int64], labels: NDArray[np.str_]) -> Verdict:
+def majority(entries: NDArray[np.int64], labels: NDArray[np.str_]) -> Classification:
     """One vote for each of the nearest five, as earlier tools did; of equals the nearer one."""
     names, first, count = np.unique(labels[entries[entries >= 0]], return_index=True, return_counts=True)
     if len(names) == 0:
-        return Verdict(None, 0.0, float("nan"), None, None, (), (), ())
+        return Classification(None, 0.0, float("nan"), None, None, (), (), ())
     best = str(names[np.lexsort((first, -count))[0]])
-    return Verdict(best, float(count.max() / count.sum()), 0.0, best, None, (), (), ())
+    return Classification(best, float(count.max() / count.sum()), 0.0, best, None, (), (), ())
 
 
 def guess(system: str, train: People, test: People) -> NDArray[np.str_]:
-    return np.array([verdict.best or "" for verdict in ask(system, train, test)])
+    return np.array([classification.best or "" for classification in ask(system, train, test)])
 
 
 def few(system: str, train: People, test: People, count: int) -> dict[str, float]:
@@ -175,8 +175,8 @@ def left_out(system: str, train: People, test: People) -> dict[str, float]:
     """How well `certainty` parts test pictures of a class that was not taught from those of all others: AUROC."""
     areas = {}
     for label in np.unique(train.labels):
-        verdicts = ask(system, train.select(train.labels != label), test)
-        certainty = np.array([verdict.certainty for verdict in verdicts])
+        classifications = ask(system, train.select(train.labels != label), test)
+        certainty = np.array([classification.certainty for classification in classifications])
         areas[str(label)] = round(auroc(certainty[test.labels != label], certainty[test.labels == label]), 4)
     return {"mean": round(float(np.mean(list(areas.values()))), 4), **areas}
 
@@ -186,10 +186,10 @@ def auroc(higher: NDArray[np.float64], lower: NDArray[np.float64]) -> float:
     return float((np.sign(higher[:, None] - lower[None]) + 1).mean() / 2)
 
 
-def calibration_gap(verdicts: list[Verdict], labels: NDArray[np.str_]) -> float:
-    """Mean gap between a verdict's probability and how often it is right, over ten equal steps of probability."""
-    probability = np.array([verdict.share for verdict in verdicts])
-    right = np.array([verdict.best for verdict in verdicts]) == labels
+def calibration_gap(classifications: list[Classification], labels: NDArray[np.str_]) -> float:
+    """Mean gap between a classification's probability and how often it is right, over ten equal bins."""
+    probability = np.array([classification.probability for classification in classifications])
+    right = np.array([classification.best for classification in classifications]) == labels
     step = np.minimum((probability * 10).astype(int), 9)
     gap = sum(
         (step == s).mean() * abs(probability[step == s].mean() - right[step == s].mean()) for s in np.unique(step)

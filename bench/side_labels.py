@@ -21,9 +21,9 @@ from stream.scene import Scene
 from stream.settings.model import Settings
 
 try:
-    from stream.people.viterbi import LookAhead
+    from stream.people.viterbi import FixedLagViterbi
 except ImportError:  # code from before it
-    LookAhead = None  # type: ignore[assignment,misc]
+    FixedLagViterbi = None  # type: ignore[assignment,misc]
 
 
 def frames_of(found: Iterable[Scene]) -> list[dict[str, Any]]:
@@ -39,15 +39,15 @@ def frames_of(found: Iterable[Scene]) -> list[dict[str, Any]]:
                     "tracks": [person.track for person in scene.people],
                     "boxes": scene.poses.boxes[rows].tolist(),
                     "scores": scene.poses.scores[rows].tolist(),
-                    "frame": [person.verdict.label for person in scene.people],
+                    "frame": [person.classification.label for person in scene.people],
                     "live": [person.posture for person in scene.people],
                 }
             )
             yield scene
 
-    passed = noted(found) if LookAhead is None else LookAhead()(noted(found))
+    passed = noted(found) if FixedLagViterbi is None else FixedLagViterbi()(noted(found))
     for number, scene in enumerate(passed):
-        if LookAhead is not None:
+        if FixedLagViterbi is not None:
             frames[number]["offline"] = [person.posture for person in scene.people]
     return frames
 

@@ -25,7 +25,7 @@ from typing import Any, Final
 import numpy as np
 
 from bench.machine import load, machine, write
-from index import PostureIndex, Unknown, Verdict, starter_prefix
+from index import Classification, PostureIndex, Unknown, starter_prefix
 from pose.poses import Poses
 from stream.commands.evaluate_video import evaluation_record
 from stream.frame import Frame
@@ -40,7 +40,7 @@ MOST_EXTRA_PER_MINUTE: Final = 1.0
 LONGEST_DELAY_SECONDS: Final = 0.7
 
 _PICTURE: Final = np.zeros((1, 1, 3), np.uint8)
-_VERDICT: Final = Verdict(None, 0.0, float("nan"), None, Unknown.TOO_FEW_KEYPOINTS, (), (), ())
+_VERDICT: Final = Classification(None, 0.0, float("nan"), None, Unknown.TOO_FEW_KEYPOINTS, (), (), ())
 
 
 def labels_of(checkout: Path, clips: list[Path]) -> dict[str, list[dict[str, Any]]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from index.building.report import BuildReport
-from index.classification import Matches, Unknown, Verdict
+from index.classification import Classification, Matches, Unknown
 from index.posture_index import Added, Outcome, PostureIndex
 from index.storage.examples import Examples
 from index.storage.store import choose_prefix, database_exists, starter_prefix
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 __all__ = [
     "Added",
     "BuildReport",
+    "Classification",
     "Examples",
     "Matches",
     "Outcome",
     "PostureIndex",
     "Unknown",
-    "Verdict",
     "add_folder",
     "build_index",
     "choose_prefix",

@@ -1,4 +1,4 @@
-"""From neighbours to names: `Matches`, `Verdict` and the vote between them."""
+"""From neighbours to names: `Matches`, `Classification` and the vote between them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from index.search.ridge_weights import ridge_weights
 
-__all__ = ["Matches", "Unknown", "Verdict", "vote"]
+__all__ = ["Classification", "Matches", "Unknown", "vote"]
 
 EPSILON: Final = 0.01
 """Added to every distance before it is inverted: two neighbours nearer than this differ by less than the network's own
@@ -19,7 +19,7 @@ noise, so neither may outvote all others."""
 
 
 NEAREST: Final = 5
-"""So many of the neighbours are named in a verdict, and their median distance is its distance."""
+"""So many of the neighbours are named in a classification, and their median distance is its distance."""
 
 OTHER_LABEL: Final = "other"
 """The label, and the folder, of what is none of the postures."""
@@ -86,12 +86,12 @@ class Matches:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Classification:
     """What one person's posture is called, and why.
 
     Attributes:
         label: the posture, or None when it is unknown.
-        share: probability of the best label, 0–1; 0 without neighbours.
+        probability: probability of the best label, 0–1; 0 without neighbours.
         distance: median distance to the nearest five, in units of the embedding; NaN without neighbours.
         best: the label with the largest share, also when it was not enough; None without neighbours.
         reason: why `label` is None; None when it is known.
@@ -99,13 +99,13 @@ class Verdict:
         labels: their labels.
         distances: their distances.
         probabilities: label and its probability for every label that a neighbour has, the likeliest first; they add up
-            to 1, also when the verdict is unknown. Empty without neighbours.
+            to 1, also when the classification is unknown. Empty without neighbours.
         certainty: lead of the best label in votes that are not made to add up to 1: small between two postures, and
             small far from all of them. It tells best what belongs to none of the labels.
     """
 
     label: str | None
-    share: float
+    probability: float
     distance: float
     best: str | None
     reason: Unknown | None
@@ -121,11 +121,11 @@ def vote(
     codes: NDArray[np.integer],
     classes: tuple[str, ...],
     *,
-    min_share: float = 0.5,
+    min_probability: float = 0.5,
     min_margin: float = 0.0,
     radius: float | None = None,
     bandwidth: float | None = None,
-) -> list[Verdict]:
+) -> list[Classification]:
     """Let the neighbours of every person vote.
 
     With a `bandwidth` and `matches.mutual`, a neighbour's weight is what kernel ridge regression on the neighbours
@@ -133,20 +133,20 @@ def vote(
     that a large class does not win where nothing is near. Votes to the power of 1.75 are the probabilities. Otherwise
     the weight is 1 / (distance + 0.01), and votes are the probabilities.
 
-    The likeliest label is the verdict if its probability is at least `min_share` and ahead of every other label's by at
+    The likeliest label is given if its probability is at least `min_probability` and ahead of every other label's by at
     least `min_margin`, it is not `other`, and the median distance of the nearest five is at most `radius`.
 
     Args:
         matches: the neighbours, `[N, k]`.
         codes: `[R]`: for every row of the database, its label's place in `classes`.
         classes: the labels.
-        min_share: 0–1.
+        min_probability: 0–1.
         min_margin: 0–1.
         radius: beyond it a person is unknown; None to accept any distance.
         bandwidth: distance over which rows say the same; None to weigh by distance alone.
 
     Returns:
-        N verdicts.
+        N classifications.
     """
     people = len(matches)
     if people == 0:
@@ -183,7 +183,7 @@ def vote(
     certainty -= votes.max(axis=1)  # the second largest, or the 0 of the best
 
     named = np.array(classes, object)
-    verdicts = []
+    classifications = []
     for entries, names, distances, order, row, likely_ones, sure in zip(
         matches.entries[:, :NEAREST].tolist(), named[voted[:, :NEAREST]].tolist(),
         matches.distances[:, :NEAREST].tolist(), named[ranked].tolist(), ranked_parts.tolist(),
@@ -191,23 +191,23 @@ def vote(
     ):  # fmt: skip
         number = len(entries) - entries.count(-1)
         if number == 0:
-            verdicts.append(_nobody(Unknown.TOO_FEW_KEYPOINTS))
+            classifications.append(_nobody(Unknown.TOO_FEW_KEYPOINTS))
             continue
         middle = (distances[(number - 1) // 2] + distances[number // 2]) / 2  # the median, as they come in order
         ahead = row[0] - row[1] if labels > 1 else row[0]
         reason = None
         if radius is not None and middle > radius:
             reason = Unknown.TOO_FAR
-        elif row[0] < min_share or ahead <= TIE:
+        elif row[0] < min_probability or ahead <= TIE:
             reason = Unknown.NO_MAJORITY
         elif ahead < min_margin:
             reason = Unknown.TOO_CLOSE
         elif order[0] == OTHER_LABEL:
             reason = Unknown.OTHER
-        verdicts.append(
-            Verdict(
+        classifications.append(
+            Classification(
                 label=order[0] if reason is None else None,
-                share=row[0],
+                probability=row[0],
                 distance=middle,
                 best=order[0],
                 reason=reason,
@@ -218,8 +218,8 @@ def vote(
                 certainty=sure,
             )
         )
-    return verdicts
+    return classifications
 
 
-def _nobody(reason: Unknown) -> Verdict:
-    return Verdict(None, 0.0, float("nan"), None, reason, (), (), ())
+def _nobody(reason: Unknown) -> Classification:
+    return Classification(None, 0.0, float("nan"), None, reason, (), (), ())

@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from index.classification import Matches, Unknown, Verdict, vote
+from index.classification import Classification, Matches, Unknown, vote
 from index.errors import DatabaseDamaged, DatabaseExists, DatabaseMismatch
 from index.search.backend import Neighbours
 from index.search.calibration import Calibration, calibrate
@@ -24,7 +24,7 @@ from index.storage import store
 from index.storage.commit import finish_pending, locked
 from index.storage.examples import Examples
 from index.storage.known_pictures import KnownPictures
-from index.storage.manifest import Network, Passport
+from index.storage.manifest import Manifest, Network
 from pose.embeddings.registry import DEFAULT_EMBEDDING, Embedding, get_embedding
 
 __all__ = ["Added", "Outcome", "PostureIndex"]
@@ -66,7 +66,7 @@ class PostureIndex:
     """Posture embeddings with labels, searched for the nearest examples, and the vote among them.
 
         index = PostureIndex.load("pose_index")
-        verdicts = index.classify(index.embedding(poses))
+        classifications = index.classify(index.embedding(poses))
 
     Thread-safe: one thread may teach while another classifies.
 
@@ -271,7 +271,7 @@ class PostureIndex:
             except DatabaseDamaged:  # a kind of FAISS index that cannot give its vectors back
                 return Matches(*self._neighbours.search(embeddings, k))
 
-    def vote(self, matches: Matches, min_share: float = 0.5, min_margin: float = 0.0) -> list[Verdict]:
+    def vote(self, matches: Matches, min_probability: float = 0.5, min_margin: float = 0.0) -> list[Classification]:
         """What each person's neighbours call the posture; see `index.classification.vote`."""
         with self._lock:
             codes, classes, calibration = self._row_codes(), self.classes, self.calibration
@@ -279,7 +279,7 @@ class PostureIndex:
             matches,
             codes,
             classes,
-            min_share=min_share,
+            min_probability=min_probability,
             min_margin=min_margin,
             radius=calibration.radius,
             bandwidth=calibration.bandwidth,
@@ -289,25 +289,25 @@ class PostureIndex:
         self,
         embeddings: NDArray[np.float32],
         k: int = NEIGHBOURS,
-        min_share: float = 0.5,
+        min_probability: float = 0.5,
         min_margin: float = 0.0,
-        unfit: Sequence[str | None] | None = None,
-    ) -> list[Verdict]:
-        """Search and vote: one `Verdict` per row.
+        reject_reasons: Sequence[str | None] | None = None,
+    ) -> list[Classification]:
+        """Search and vote: one `Classification` per row.
 
         Args:
             embeddings: float32 `[N, D]`; a row with NaN is unknown.
             k: how many neighbours vote.
-            min_share: probability below which a posture is unknown, 0–1.
+            min_probability: probability below which a posture is unknown, 0–1.
             min_margin: lead over the second label below which it is unknown, 0–1.
-            unfit: why people could not be embedded, N reasons of `quality_gate.unfit`; too few keypoints by default.
+            reject_reasons: why people could not be embedded, N of `quality_gate`; too few keypoints by default.
         """
         with self._lock:
-            verdicts = self.vote(self.search(embeddings, k), min_share, min_margin)
-        for row, reason in enumerate(unfit or ()):
+            classifications = self.vote(self.search(embeddings, k), min_probability, min_margin)
+        for row, reason in enumerate(reject_reasons or ()):
             if reason is not None:
-                verdicts[row] = replace(verdicts[row], reason=Unknown(reason))
-        return verdicts
+                classifications[row] = replace(classifications[row], reason=Unknown(reason))
+        return classifications
 
     # On disk
 
@@ -352,7 +352,7 @@ class PostureIndex:
                 self._calibrate()
             self._updated = _now()
             self._created = self._created or self._updated
-            self._identity = store.write(path, self._neighbours, self._labels, self.examples, self._passport())
+            self._identity = store.write(path, self._neighbours, self._labels, self.examples, self._manifest())
             self._home, self._home_rows = path.resolve(), self.rows
 
     def reembedded(self, name: str) -> PostureIndex:
@@ -408,13 +408,13 @@ class PostureIndex:
         """Become the database on disk."""
         self._adopt(stored.neighbours, stored.labels, stored.examples)
         self._home, self._identity = path.resolve(), stored.identity
-        passport = stored.passport
+        manifest = stored.manifest
         self._created = self._updated = ""  # a bare pair does not say
-        if passport is not None:
-            self._networks, self._built_from = passport.networks, passport.built_from
-            self._created, self._updated = passport.created, passport.updated
-            if passport.rows == self.rows and passport.calibration is not None:
-                self._calibration, self._calibrated_rows = passport.calibration, self.rows
+        if manifest is not None:
+            self._networks, self._built_from = manifest.networks, manifest.built_from
+            self._created, self._updated = manifest.created, manifest.updated
+            if manifest.rows == self.rows and manifest.calibration is not None:
+                self._calibration, self._calibrated_rows = manifest.calibration, self.rows
 
     def _remember(self, label: str, digest: str, person: int) -> int:
         """Note a new row's label and origin; its number."""
@@ -467,7 +467,7 @@ class PostureIndex:
             self.note_source(source)
         log.info("%s was saved by another process meanwhile: %d rows of ours were added to it.", path, added.count)
 
-    def _passport(self) -> Passport:
+    def _manifest(self) -> Manifest:
         fields: dict[str, Any] = {
             "embedding": self._embedding.name,
             "dimension": self._embedding.dimension,
@@ -481,7 +481,7 @@ class PostureIndex:
             "updated": self._updated,
             "digests": {},
         }
-        return Passport(**fields)
+        return Manifest(**fields)
 
 
 def _now() -> str:

@@ -32,7 +32,7 @@ Stage = Callable[[str], AbstractContextManager[object]]
 MAX_CONCURRENCY = 8  # every batch in the network holds its pictures
 LARGE_SIZES = (640,)
 SMALL_SIZES = (416, 224)
-LOOKS_IOU = 0.5
+MULTI_SCALE_IOU = 0.5
 """Two looks draw the box of one person differently, so with several looks a smaller overlap already is one person: of
 the small network's finds on 300 pictures of COCO 61 are second ones instead of 79, and nobody is lost."""
 
@@ -234,7 +234,7 @@ class PoseEstimator:
             return Poses.empty()
         centre, half, scores = rows[:, :2], rows[:, 2:4] / 2, rows[:, 4] * rows[:, 5]
         corners = np.concatenate([centre - half, centre + half], 1)
-        limit = self.iou_threshold if len(looks) == 1 else min(self.iou_threshold, LOOKS_IOU)
+        limit = self.iou_threshold if len(looks) == 1 else min(self.iou_threshold, MULTI_SCALE_IOU)
         keep = non_maximum_suppression(corners, scores, limit)
         corners = box.to_source(corners[keep].reshape(-1, 2, 2)).reshape(-1, 4)
         points = rows[keep, COLUMNS - 3 * KEYPOINT_COUNT :].reshape(-1, KEYPOINT_COUNT, 3)

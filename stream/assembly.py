@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from index import PostureIndex, choose_prefix
 from index.storage.store import DEFAULT_PREFIX
 from stream.errors import SourceError
-from stream.reading.batcher import Gathering
+from stream.reading.batcher import FrameBatcher
 from stream.settings.model import Settings
 from stream.sources.base import Source, open_source
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "database_prefix",
+    "make_batcher",
     "make_estimator",
-    "make_gathering",
     "open_from_settings",
     "open_index",
     "warn_of_other_weights",
@@ -87,10 +87,10 @@ def open_from_settings(address: str | int | Path, settings: Settings) -> Source:
     return open_source(address, settings.source)
 
 
-def make_gathering(
+def make_batcher(
     sources: Sequence[Source], stage: Callable[[str], AbstractContextManager[object]] | None = None
-) -> Gathering:
-    """A `Gathering` of open sources, which reads them as soon as it is entered.
+) -> FrameBatcher:
+    """A `FrameBatcher` of open sources, which reads them as soon as it is entered.
 
     Raises:
         SourceError: two sources have one name.
@@ -99,7 +99,7 @@ def make_gathering(
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise SourceError(f"Two sources are called {twice}. Give them names: left={twice} right=….")
-    return Gathering(sources, stage=stage or nullcontext)
+    return FrameBatcher(sources, stage=stage or nullcontext)
 
 
 def warn_of_other_weights(index: PostureIndex, estimator: PoseEstimator) -> None:
@@ -107,7 +107,7 @@ def warn_of_other_weights(index: PostureIndex, estimator: PoseEstimator) -> None
     if index.networks and (estimator.network, estimator.weights_digest) not in index.networks:
         built_with = ", ".join(f"{name} ({digest[:12]})" for name, digest in index.networks)
         log.warning(
-            "The database was built with %s, the network in use is %s (%s): verdicts may be less certain.",
+            "The database was built with %s, the network in use is %s (%s): classifications may be less certain.",
             built_with,
             estimator.network,
             estimator.weights_digest[:12],

@@ -1,4 +1,4 @@
-"""The product, top to bottom: sources, a gathering, a recogniser, some sinks."""
+"""The product, top to bottom: sources, a batcher, a recogniser, some sinks."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose.pool import EstimatorPool
-from stream.assembly import make_estimator, make_gathering, open_from_settings, open_index, warn_of_other_weights
+from stream.assembly import make_batcher, make_estimator, open_from_settings, open_index, warn_of_other_weights
 from stream.errors import SourceError
 from stream.frame import Frame
-from stream.people.viterbi import LookAhead
-from stream.reading.batcher import Gathering
+from stream.people.viterbi import FixedLagViterbi
+from stream.reading.batcher import FrameBatcher
 from stream.recogniser import Recogniser
 from stream.run.tally import Tally
 from stream.scene import Scene
@@ -37,7 +37,7 @@ IDLE_SECONDS: Final = 0.1
 
 
 def scenes(
-    source: Gathering | Given | Sequence[Given],
+    source: FrameBatcher | Given | Sequence[Given],
     estimator: PoseEstimator | None = None,
     index: PostureIndex | None = None,
     settings: Settings | None = None,
@@ -57,7 +57,7 @@ def scenes(
 
     Args:
         source: what `open_source` takes; or an open source, which is closed at the end; or several of those, with
-            different names; or a gathering that is already reading, so that cameras do not wait while the network
+            different names; or a batcher that is already reading, so that cameras do not wait while the network
             loads.
         estimator: None for one as the settings want it.
         index: None for the database the settings name, or the starter database where that does not exist.
@@ -66,7 +66,7 @@ def scenes(
         stage: called with a stage's name, gives a context in which it runs; for profiling.
         tally: filled while the scenes come.
         idle: called some times a second while no frame comes.
-        offline: look ahead before a posture is decided (see `LookAhead`), which only recordings allow.
+        offline: look ahead before a posture is decided (see `FixedLagViterbi`), which only recordings allow.
 
     Raises:
         SourceError: a source cannot be read, or looked ahead in. When one fails on the way, after the scenes before
@@ -106,10 +106,10 @@ def scenes(
             for one in sources.values():
                 check_offline(one)
             smoothing = settings.smoothing
-            found = LookAhead(
-                look_ahead_seconds=smoothing.look_ahead_seconds,
+            found = FixedLagViterbi(
+                lag_seconds=smoothing.lag_seconds,
                 switch_seconds=smoothing.switch_seconds,
-                unknown_share=smoothing.unknown_share,
+                unknown_probability=smoothing.unknown_probability,
                 grace_seconds=smoothing.grace_seconds,
             )(found)
         for scene in found:
@@ -125,18 +125,18 @@ def scenes(
 
 def _gathering(
     stack: ExitStack,
-    source: Gathering | Given | Sequence[Given],
+    source: FrameBatcher | Given | Sequence[Given],
     settings: Settings,
     stage: Stage,
-) -> Gathering:
-    if isinstance(source, Gathering):
+) -> FrameBatcher:
+    if isinstance(source, FrameBatcher):
         return source
     several = source if isinstance(source, Sequence) and not isinstance(source, str) else [source]
     opened = []
     for given in several:
         one = given if isinstance(given, Source) else open_from_settings(given, settings)
         opened.append(stack.enter_context(one))
-    return stack.enter_context(make_gathering(opened, stage))
+    return stack.enter_context(make_batcher(opened, stage))
 
 
 def check_offline(source: Source) -> None:

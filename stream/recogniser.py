@@ -7,9 +7,9 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 
-from index.classification import Verdict
+from index.classification import Classification
 from index.posture_index import PostureIndex
-from pose.embeddings.quality_gate import unfit
+from pose.embeddings.quality_gate import reject_reasons
 from pose.estimator import PoseEstimator
 from pose.poses import Poses
 from stream.frame import Frame
@@ -53,8 +53,8 @@ class Recogniser:
         estimator: finds the people.
         index: names their postures.
         settings: None for the defaults.
-        stills: names of sources whose frames are unrelated pictures: nobody is followed or steadied, and a verdict
-            stands as it is.
+        stills: names of sources whose frames are unrelated pictures: nobody is followed or steadied, and a
+            classification stands as it is.
         indexes: by the name of the source, databases that name the postures there instead.
         stage: called with a stage's name, gives a context in which it runs; for profiling.
     """
@@ -95,8 +95,8 @@ class Recogniser:
         named = self._named(frames, followed)
         with self._stage("smooth"):
             return [
-                self._scene(frame, people, verdicts)
-                for frame, people, verdicts in zip(frames, followed, named, strict=True)
+                self._scene(frame, people, classifications)
+                for frame, people, classifications in zip(frames, followed, named, strict=True)
             ]
 
     def _follow(self, frame: Frame, poses: Poses) -> _Followed:
@@ -118,46 +118,50 @@ class Recogniser:
             memory.keypoint_filter.keep(memory.tracker.keys)
         return _Followed(poses, identities, seconds)
 
-    def _named(self, frames: Sequence[Frame], followed: Sequence[_Followed]) -> list[list[Verdict]]:
-        """The verdicts of all people of a batch, frame by frame: one search for every database in use."""
+    def _named(self, frames: Sequence[Frame], followed: Sequence[_Followed]) -> list[list[Classification]]:
+        """The classifications of all people of a batch, frame by frame: one search for every database in use."""
         asked: dict[int, tuple[PostureIndex, list[int]]] = {}
         for place, frame in enumerate(frames):
             index = self._indexes.get(frame.source, self.index)
             asked.setdefault(id(index), (index, []))[1].append(place)
-        named: list[list[Verdict]] = [[] for _ in frames]
+        named: list[list[Classification]] = [[] for _ in frames]
         for index, places in asked.values():
             everybody = [followed[place].poses for place in places]
-            verdicts = iter(self._classify(index, everybody))
+            classifications = iter(self._classify(index, everybody))
             for place, poses in zip(places, everybody, strict=True):
-                named[place] = list(islice(verdicts, len(poses)))
+                named[place] = list(islice(classifications, len(poses)))
         return named
 
-    def _classify(self, index: PostureIndex, everybody: Sequence[Poses]) -> list[Verdict]:
+    def _classify(self, index: PostureIndex, everybody: Sequence[Poses]) -> list[Classification]:
         pose = self.settings.pose
         with self._stage("embed"):
             people = Poses.concatenate(everybody)
-            reasons = unfit(people, pose.min_keypoints, pose.keypoint_threshold, pose.min_person_px)
-            rows = index.embedding.of_fit(people, reasons)
+            reasons = reject_reasons(people, pose.min_keypoints, pose.keypoint_threshold, pose.min_person_px)
+            rows = index.embedding.of_accepted(people, reasons)
         with self._stage("search"):
             naming = self.settings.index
-            return list(index.classify(rows, naming.k, naming.min_share, naming.min_margin, reasons))
+            return list(index.classify(rows, naming.k, naming.min_probability, naming.min_margin, reasons))
 
-    def _scene(self, frame: Frame, followed: _Followed, verdicts: list[Verdict]) -> Scene:
+    def _scene(self, frame: Frame, followed: _Followed, classifications: list[Classification]) -> Scene:
         if followed.identities is None:
-            return Scene(frame, followed.poses, _on_their_own(verdicts))
+            return Scene(frame, followed.poses, _on_their_own(classifications))
         keys = [identity.key for identity in followed.identities]
-        steadied = self._sources[frame.source].smoother.update(keys, followed.poses.boxes, verdicts, followed.seconds)
+        steadied = self._sources[frame.source].smoother.update(
+            keys, followed.poses.boxes, classifications, followed.seconds
+        )
         people = [
-            Person(row, identity.number, verdict, steady.posture, steady.share, steady.since_seconds)
-            for row, (identity, verdict, steady) in enumerate(zip(followed.identities, verdicts, steadied, strict=True))
+            Person(row, identity.number, classification, steady.posture, steady.probability, steady.since_seconds)
+            for row, (identity, classification, steady) in enumerate(
+                zip(followed.identities, classifications, steadied, strict=True)
+            )
         ]
         return Scene(frame, followed.poses, tuple(people))
 
     def _new_memory(self, size: tuple[int, int], first_number: int) -> _Memory:
-        tracking, steadying, smoothing = self.settings.tracking, self.settings.steadying, self.settings.smoothing
+        tracking, filtering, smoothing = self.settings.tracking, self.settings.keypoint_filter, self.settings.smoothing
         return _Memory(
             Tracker(
-                sure_score=tracking.sure_score,
+                high_score_threshold=tracking.high_score_threshold,
                 min_similarity=tracking.min_similarity,
                 confirm_seconds=tracking.confirm_seconds,
                 max_lost_seconds=tracking.max_lost_seconds,
@@ -165,21 +169,24 @@ class Recogniser:
                 first_number=first_number,
             ),
             KeypointFilter(
-                resting_cutoff_hz=steadying.resting_cutoff_hz,
-                moving_cutoff_hz=steadying.moving_cutoff_hz,
+                min_cutoff_hz=filtering.min_cutoff_hz,
+                beta=filtering.beta,
                 keypoint_threshold=self.settings.pose.keypoint_threshold,
             )
-            if steadying.enabled
+            if filtering.enabled
             else None,
             LabelSmoother(
                 switch_seconds=smoothing.switch_seconds,
-                unknown_share=smoothing.unknown_share,
+                unknown_probability=smoothing.unknown_probability,
                 grace_seconds=smoothing.grace_seconds,
             ),
             size,
         )
 
 
-def _on_their_own(verdicts: list[Verdict]) -> tuple[Person, ...]:
+def _on_their_own(classifications: list[Classification]) -> tuple[Person, ...]:
     """People of a still picture."""
-    return tuple(Person(row, None, verdict, verdict.label, verdict.share, None) for row, verdict in enumerate(verdicts))
+    return tuple(
+        Person(row, None, classification, classification.label, classification.probability, None)
+        for row, classification in enumerate(classifications)
+    )

@@ -9,7 +9,7 @@ from pose.poses import Poses
 from stream.frame import Frame
 
 if TYPE_CHECKING:
-    from index.classification import Verdict
+    from index.classification import Classification
 
 __all__ = ["Person", "Scene"]
 
@@ -22,7 +22,7 @@ class Person:
         row: the person's row in `Scene.poses`.
         track: number that stays with the person over frames, never reused; None until the person has been seen long
             enough, and in stills.
-        verdict: what this frame alone says.
+        classification: what this frame alone says.
         posture: the steady label, after smoothing in time; None when unknown.
         share: how much of the vote the steady label has, 0–1.
         since_seconds: `Frame.seconds` at which the steady posture began; None when there is none yet.
@@ -33,19 +33,21 @@ class Person:
 
     row: int
     track: int | None
-    verdict: Verdict
+    classification: Classification
     posture: str | None
-    share: float
+    probability: float
     since_seconds: float | None
 
     def __post_init__(self) -> None:
         if self.row < 0:
             raise ValueError(f"row is {self.row}, expected a row of poses")
-        if not -1e-6 <= self.share <= 1 + 1e-6:
-            raise ValueError(f"share is {self.share}, expected 0–1")
+        if not -1e-6 <= self.probability <= 1 + 1e-6:
+            raise ValueError(f"share is {self.probability}, expected 0–1")
 
     def __repr__(self) -> str:
-        return f"Person(row={self.row}, track={self.track}, posture={self.posture!r}, share={self.share:.2f})"
+        return (
+            f"Person(row={self.row}, track={self.track}, posture={self.posture!r}, probability={self.probability:.2f})"
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -26,7 +26,7 @@ from index.posture_index import Outcome, PostureIndex
 from index.storage import store
 from index.storage.commit import check_writable
 from index.storage.examples import Examples
-from pose.embeddings.quality_gate import SMALLEST_HEIGHT_PX, unfit
+from pose.embeddings.quality_gate import SMALLEST_HEIGHT_PX, reject_reasons
 from pose.embeddings.registry import DEFAULT_EMBEDDING
 from pose.errors import PictureError
 from pose.pool import EstimatorPool
@@ -83,7 +83,7 @@ def build_index(
 
     Args:
         folder: holds one folder per posture.
-        estimator: finds people, or has them given; its `network` and `weights_digest` go into the database's passport.
+        estimator: finds people, or has them given; its `network` and `weights_digest` go into the database's manifest.
         prefix: where to save; None to keep the database in memory.
         embedding: a name in the registry of `pose.embeddings.registry`.
         replace: build although a database is there.
@@ -327,7 +327,7 @@ def _add_picture(
     ):
         if outcome in added.outcomes:
             if reason is Skip.TOO_FEW_KEYPOINTS:
-                (why,) = unfit(chosen.select([0]), min_keypoints, keypoint_threshold, min_person_px)
+                (why,) = reject_reasons(chosen.select([0]), min_keypoints, keypoint_threshold, min_person_px)
                 reason = reason if why is None else Skip(why)
             entry.skip(reason, name)
             return

@@ -10,12 +10,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from index.classification import OTHER_LABEL, Verdict
+from index.classification import OTHER_LABEL, Classification
 from index.errors import EvaluationError
 from index.evaluation.evaluation import Evaluation, LeftOut, Missed
 from index.evaluation.groups import assign_folds, group_codes
 from index.evaluation.metrics import auroc
-from index.evaluation.near_duplicates import families, twins_between
+from index.evaluation.near_duplicates import families, near_duplicates_between
 from index.evaluation.trial import Trial, part_of
 from index.posture_index import NEIGHBOURS, PostureIndex
 from index.storage.examples import Examples
@@ -35,7 +35,7 @@ def evaluate_held_out(
     ignored: dict[str, tuple[str, ...]] | None = None,
     *,
     k: int = NEIGHBOURS,
-    min_share: float = 0.5,
+    min_probability: float = 0.5,
 ) -> Evaluation:
     """Ask a database about people it was not built from.
 
@@ -44,17 +44,17 @@ def evaluate_held_out(
         people: those asked about, with their true labels, as a database in memory (see `build_index`).
         missed: test pictures that gave nobody to ask about; each counts as one person who stayed unknown.
         ignored: test pictures that count for nothing, by reason; they are only told.
-        k, min_share: as for `PostureIndex.classify`.
+        k, min_probability: as for `PostureIndex.classify`.
 
     Raises:
         EvaluationError: the database knows fewer than two classes, or not one of those asked.
     """
     check_classes(index, [*people.classes, *(miss.label for miss in missed)])
     trial = Trial(index, people.vectors, people.labels, people.examples)
-    return _evaluate("held-out pictures", index, [trial], missed, ignored or {}, k, min_share)
+    return _evaluate("held-out pictures", index, [trial], missed, ignored or {}, k, min_probability)
 
 
-def evaluate_leaving_one_out(index: PostureIndex, *, k: int = NEIGHBOURS, min_share: float = 0.5) -> Evaluation:
+def evaluate_leaving_one_out(index: PostureIndex, *, k: int = NEIGHBOURS, min_probability: float = 0.5) -> Evaluation:
     """Ask a database about each of its own rows, as if that row and the others of its picture were not there.
 
     The neighbours are exactly those of a database without them; the rejection radius stays that of the whole.
@@ -67,11 +67,11 @@ def evaluate_leaving_one_out(index: PostureIndex, *, k: int = NEIGHBOURS, min_sh
     trial = Trial(index, index.vectors, index.labels, index.examples, own).spread(MOST_ASKED)
     asked = len(trial.labels)
     method = "leave-one-out" + (f" over {asked:,} of {index.rows:,} rows" if asked < index.rows else "")
-    return _evaluate(method, index, [trial], (), {}, k, min_share)
+    return _evaluate(method, index, [trial], (), {}, k, min_probability)
 
 
 def evaluate_folds(
-    index: PostureIndex, folds: int, grouping: str = "picture", *, k: int = NEIGHBOURS, min_share: float = 0.5
+    index: PostureIndex, folds: int, grouping: str = "picture", *, k: int = NEIGHBOURS, min_probability: float = 0.5
 ) -> Evaluation:
     """Split a database into folds, and ask about the rows of each a database of all others.
 
@@ -79,7 +79,7 @@ def evaluate_folds(
         index: the database.
         folds: how many, at least 2.
         grouping: what may not be torn apart, one of `index.evaluation.groups.GROUPINGS`; near-duplicates never are.
-        k, min_share: as for `PostureIndex.classify`.
+        k, min_probability: as for `PostureIndex.classify`.
 
     Raises:
         EvaluationError: the database knows fewer than two classes, or there are no two groups.
@@ -95,7 +95,7 @@ def evaluate_folds(
         asked = fold_of == fold
         trials.append(Trial(part_of(index, ~asked), whole.vectors, whole.labels, whole.examples).select(asked))
     method = f"{len(trials)} folds by {grouping}"
-    return _evaluate(method, index, trials, (), {}, k, min_share)
+    return _evaluate(method, index, trials, (), {}, k, min_probability)
 
 
 def check_classes(index: PostureIndex, asked: Sequence[str] = ()) -> None:
@@ -125,16 +125,18 @@ def _evaluate(
     missed: Sequence[Missed],
     ignored: dict[str, tuple[str, ...]],
     k: int,
-    min_share: float,
+    min_probability: float,
 ) -> Evaluation:
     classes = _classes(index)
     code = {label: place for place, label in enumerate(classes)}
-    verdicts = [verdict for trial in trials for verdict in trial.ask(k, min_share)]
+    classifications = [classification for trial in trials for classification in trial.ask(k, min_probability)]
     labels = [*(label for trial in trials for label in trial.labels), *(miss.label for miss in missed)]
-    reasons = [*(_reason(verdict) for verdict in verdicts), *(miss.reason for miss in missed)]
-    verdicts += [Verdict(None, 0.0, float("nan"), None, None, (), (), ())] * len(missed)
+    reasons = [*(_reason(classification) for classification in classifications), *(miss.reason for miss in missed)]
+    classifications += [Classification(None, 0.0, float("nan"), None, None, (), (), ())] * len(missed)
     lost = replace(Examples.unknown(len(missed)), pictures=tuple(miss.picture for miss in missed))
-    twins = [twins_between(trial.examples, trial.index.examples, trial.own) >= 0 for trial in trials]
+    near_duplicates = [
+        near_duplicates_between(trial.examples, trial.index.examples, trial.own) >= 0 for trial in trials
+    ]
     untaught = [trial.untaught for trial in trials]
     counts = index.counts
     fewer = [trial.spread(MOST_ASKED_AS_STRANGERS // len(trials)) for trial in trials]
@@ -144,47 +146,47 @@ def _evaluate(
         classes=classes,
         rows=np.array([counts[label] for label in classes], np.int64),
         truth=_codes(code, labels),
-        named=_codes(code, [verdict.label for verdict in verdicts]),
-        best=_codes(code, [verdict.best for verdict in verdicts]),
-        rivals=_codes(code, [_second(verdict) for verdict in verdicts]),
-        share=np.array([verdict.share for verdict in verdicts], np.float64),
-        distance=np.array([verdict.distance for verdict in verdicts], np.float64),
+        named=_codes(code, [classification.label for classification in classifications]),
+        best=_codes(code, [classification.best for classification in classifications]),
+        rivals=_codes(code, [_second(classification) for classification in classifications]),
+        probability=np.array([classification.probability for classification in classifications], np.float64),
+        distance=np.array([classification.distance for classification in classifications], np.float64),
         reasons=tuple(reasons),
-        twins=np.concatenate([*twins, np.zeros(len(missed), bool)]),
+        near_duplicates=np.concatenate([*near_duplicates, np.zeros(len(missed), bool)]),
         untaught=np.concatenate([*untaught, np.zeros(len(missed), bool)]),
         examples=Examples.concatenate([*(trial.examples for trial in trials), lost]),
-        left_out=tuple(_leave_out(label, fewer, k, min_share) for label in classes),
+        left_out=tuple(_leave_out(label, fewer, k, min_probability) for label in classes),
         ignored=ignored,
     )
 
 
-def _leave_out(label: str, trials: Sequence[Trial], k: int, min_share: float) -> LeftOut:
+def _leave_out(label: str, trials: Sequence[Trial], k: int, min_probability: float) -> LeftOut:
     """How people are answered by databases that were never shown this class."""
     doubts: list[float] = []
-    strangers: list[bool] = []
+    outside: list[bool] = []
     refused: list[bool] = []
     for trial in trials:
-        for people, stranger in zip(trial.without(label), (True, False), strict=True):
-            verdicts = people.ask(k, min_share)
-            doubts += [_doubt(verdict) for verdict in verdicts]
-            refused += [verdict.label is None for verdict in verdicts]
-            strangers += [stranger] * len(verdicts)
-    strange = np.array(strangers, bool)
-    of_them = np.array(refused, bool)[strange]
+        for people, is_outside_one in zip(trial.without(label), (True, False), strict=True):
+            classifications = people.ask(k, min_probability)
+            doubts += [_doubt(classification) for classification in classifications]
+            refused += [classification.label is None for classification in classifications]
+            outside += [is_outside_one] * len(classifications)
+    is_outside = np.array(outside, bool)
+    of_them = np.array(refused, bool)[is_outside]
     return LeftOut(
         label,
         len(of_them),
-        auroc(np.array(doubts, np.float64), strange),
+        auroc(np.array(doubts, np.float64), is_outside),
         float(of_them.mean()) if len(of_them) else float("nan"),
     )
 
 
-def _doubt(verdict: Verdict) -> float:
+def _doubt(classification: Classification) -> float:
     """How doubtful the recogniser is: the less certain of the best label, the more. Most where there are no neighbours.
 
-    Measured on everyday postures left out in turn, certainty tells strangers better than distance, share or both.
+    Measured on everyday postures left out in turn: certainty detects them better than distance, probability or both.
     """
-    return -verdict.certainty if verdict.entries else math.inf
+    return -classification.certainty if classification.entries else math.inf
 
 
 def _classes(index: PostureIndex) -> tuple[str, ...]:
@@ -196,9 +198,13 @@ def _codes(code: dict[str, int], labels: Sequence[str | None]) -> NDArray[np.int
     return np.array([-1 if label is None else code.get(label, -1) for label in labels], np.int64)
 
 
-def _reason(verdict: Verdict) -> str | None:
-    return verdict.label if verdict.label == OTHER_LABEL else verdict.reason and str(verdict.reason)
+def _reason(classification: Classification) -> str | None:
+    return (
+        classification.label
+        if classification.label == OTHER_LABEL
+        else classification.reason and str(classification.reason)
+    )
 
 
-def _second(verdict: Verdict) -> str | None:
-    return verdict.probabilities[1][0] if len(verdict.probabilities) > 1 else None
+def _second(classification: Classification) -> str | None:
+    return classification.probabilities[1][0] if len(classification.probabilities) > 1 else None

@@ -53,10 +53,10 @@ class Evaluation:
         named: int64 `[N]`: the label they were given.
         best: int64 `[N]`: the likeliest label, also when it was not enough; −1 without neighbours.
         rivals: int64 `[N]`: the second likeliest label; −1 if no neighbour has another.
-        share: float64 `[N]`: probability of the likeliest label.
+        probability: float64 `[N]`: probability of the likeliest label.
         distance: float64 `[N]`: median distance of the neighbours; NaN without.
         reasons: N: why somebody stayed unknown; None if named.
-        twins: bool `[N]`: the same picture, or nearly, is among what was known.
+        near_duplicates: bool `[N]`: the same picture, or nearly, is among what was known.
         untaught: bool `[N]`: nothing of the person's class was among what was known, so the answer had to be wrong.
         examples: where the people came from, N rows.
         left_out: for every class, the answers of a database without it.
@@ -71,10 +71,10 @@ class Evaluation:
     named: NDArray[np.int64]
     best: NDArray[np.int64]
     rivals: NDArray[np.int64]
-    share: NDArray[np.float64]
+    probability: NDArray[np.float64]
     distance: NDArray[np.float64]
     reasons: tuple[str | None, ...]
-    twins: NDArray[np.bool_]
+    near_duplicates: NDArray[np.bool_]
     untaught: NDArray[np.bool_]
     examples: Examples
     left_out: tuple[LeftOut, ...]
@@ -104,7 +104,7 @@ class Evaluation:
     @property
     def accuracy_without_twins(self) -> float:
         """Accuracy over those who are not in the database already."""
-        return accuracy(self.truth[~self.twins], self.named[~self.twins])
+        return accuracy(self.truth[~self.near_duplicates], self.named[~self.near_duplicates])
 
     @property
     def confusion(self) -> NDArray[np.int64]:
@@ -120,7 +120,7 @@ class Evaluation:
     def calibration(self) -> Calibration:
         """Whether the likeliest label is right as often as its probability says, over all who have neighbours."""
         told = self.best >= 0
-        return calibrate(self.share[told], (self.best == self.truth)[told])
+        return calibrate(self.probability[told], (self.best == self.truth)[told])
 
     @property
     def unknown(self) -> dict[str, int]:

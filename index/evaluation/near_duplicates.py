@@ -11,37 +11,39 @@ from index.search.backend import Neighbours
 from index.storage.examples import Examples
 from pose.keypoints import FLIP
 
-__all__ = ["TWIN_DISTANCE", "families", "twins_between"]
+__all__ = ["NEAR_DUPLICATE_DISTANCE", "families", "near_duplicates_between"]
 
-TWIN_DISTANCE: Final = 0.02
+NEAR_DUPLICATE_DISTANCE: Final = 0.02
 """Two people whose keypoints lie nearer than this are one: root mean square distance of the 17 keypoints, both people
 moved and scaled onto each other, in units of the person's own spread (about 1 px for somebody 200 px tall). Looked at
 by eye on 523 everyday pictures against 2,056 others, with good keypoints: all 22 pairs below 0.02 show one picture;
-from 0.023 on, standing people begin to resemble strangers."""
+from 0.023 on, standing people begin to resemble other people."""
 
 _NEAREST: Final = 8
 
 
-def twins_between(asked: Examples, known: Examples, own: NDArray[np.integer] | None = None) -> NDArray[np.int64]:
+def near_duplicates_between(
+    asked: Examples, known: Examples, own: NDArray[np.integer] | None = None
+) -> NDArray[np.int64]:
     """For each of N people a row of `known` that shows the same; −1 where there is none: int64 `[N]`.
 
     The same is a picture file of the same content, or keypoints that match up to a shift, a scale and a mirror image.
-    People of unknown origin have no twins.
+    People of unknown origin have no near-duplicates.
 
     Args:
         asked: N people.
         known: R rows.
-        own: int `[N]`: the row of `known` that each of the people is; it and the others of its picture are no twins.
+        own: int `[N]`: the row of `known` that each of the people is; it and its picture's others do not count.
     """
-    twin = np.full(len(asked), -1, np.int64)
+    near_duplicate = np.full(len(asked), -1, np.int64)
     if own is None:
         by_digest = {digest: row for row, digest in enumerate(known.digests) if digest}
-        twin = np.array([by_digest.get(digest, -1) for digest in asked.digests], np.int64)
+        near_duplicate = np.array([by_digest.get(digest, -1) for digest in asked.digests], np.int64)
     for person, row in _near(asked, known, _NEAREST).tolist():
         same_picture = asked.digests[person] == known.digests[row] != ""
-        if twin[person] < 0 and (own is None or not (row == own[person] or same_picture)):
-            twin[person] = row
-    return twin
+        if near_duplicate[person] < 0 and (own is None or not (row == own[person] or same_picture)):
+            near_duplicate[person] = row
+    return near_duplicate
 
 
 def families(examples: Examples) -> NDArray[np.int64]:
@@ -80,7 +82,7 @@ def _near(asked: Examples, known: Examples, nearest: int) -> NDArray[np.int64]:
     pairs = []
     for keypoints in (asked.keypoints, _mirrored(asked.keypoints)):
         entries, distances = search.search(_shapes(keypoints), nearest)
-        person, place = np.nonzero(distances < TWIN_DISTANCE)
+        person, place = np.nonzero(distances < NEAR_DUPLICATE_DISTANCE)
         pairs.append(np.stack((person, rows[entries[person, place]]), axis=1))
     return np.concatenate(pairs).astype(np.int64)
 

@@ -104,12 +104,12 @@ def _taken_for_another(evaluation: Evaluation) -> list[tuple[int, str]]:
 def _strangers(evaluation: Evaluation) -> list[tuple[int, str]]:
     """Classes whose label people get who are in none of the postures, with the people it concerns."""
     steps = []
-    strangers = evaluation.truth < 0
+    outsiders = evaluation.truth < 0
     for other, name in enumerate(evaluation.classes):
-        wrong = strangers & (evaluation.named == other)
+        wrong = outsiders & (evaluation.named == other)
         count = int(wrong.sum())
-        if count >= MIN_PEOPLE and count >= MIN_TAKEN * strangers.sum():
-            said = f"people who are in none of the postures are called {_name(name)} in {_part(wrong, strangers)}"
+        if count >= MIN_PEOPLE and count >= MIN_TAKEN * outsiders.sum():
+            said = f"people who are in none of the postures are called {_name(name)} in {_part(wrong, outsiders)}"
             steps.append(
                 (count, f"{said}: teach the class {OTHER_LABEL} pictures like them{_like(evaluation, wrong)}.")
             )
@@ -138,12 +138,12 @@ def _left_unknown(evaluation: Evaluation) -> list[tuple[int, str]]:
 
 
 def _twins(evaluation: Evaluation) -> list[str]:
-    count = int(evaluation.twins.sum())
+    count = int(evaluation.near_duplicates.sum())
     if not count:
         return []
     return [
         f"{count} of {evaluation.people} people are in the database already, as the same or nearly the same picture "
-        f"(such as {_example(evaluation, evaluation.twins)}): without them accuracy is "
+        f"(such as {_example(evaluation, evaluation.near_duplicates)}): without them accuracy is "
         f"{evaluation.accuracy_without_twins:.3f}, and that is the figure to believe."
     ]
 
@@ -171,7 +171,11 @@ def _sureness(evaluation: Evaluation) -> list[str]:
     people = calibration.count[told] / calibration.count.sum()
     said, right = float(calibration.probability[told] @ people), float(calibration.accuracy[told] @ people)
     way = "surer than it is right" if said > right else "more right than it is sure"
-    cure = "; a higher index.min_share refuses more" if said > right else "; a lower index.min_share refuses less"
+    cure = (
+        "; a higher index.min_probability refuses more"
+        if said > right
+        else "; a lower index.min_probability refuses less"
+    )
     return [f"It is {way}: {said:.0%} on average where {right:.0%} are right{cure}."]
 
 
@@ -204,7 +208,7 @@ def _like(evaluation: Evaluation, chosen: NDArray[np.bool_]) -> str:
 def _example(evaluation: Evaluation, chosen: NDArray[np.bool_]) -> str:
     """The picture of one of these people, the one farthest from being right; "" if its name is unknown."""
     people = np.flatnonzero(chosen)
-    surest = people[np.argmax(np.nan_to_num(evaluation.share[people]))]
+    surest = people[np.argmax(np.nan_to_num(evaluation.probability[people]))]
     return printable(evaluation.examples.pictures[surest])
 
 

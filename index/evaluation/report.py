@@ -81,10 +81,14 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
             ],
         },
         "near_duplicates": {
-            "people": int(evaluation.twins.sum()),
+            "people": int(evaluation.near_duplicates.sum()),
             "accuracy_without": _number(evaluation.accuracy_without_twins),
             "pictures": _printable(
-                picture for picture, twin in zip(evaluation.examples.pictures, evaluation.twins, strict=True) if twin
+                picture
+                for picture, near_duplicate in zip(
+                    evaluation.examples.pictures, evaluation.near_duplicates, strict=True
+                )
+                if near_duplicate
             ),
         },
         "ignored": {reason: _printable(pictures) for reason, pictures in evaluation.ignored.items()},

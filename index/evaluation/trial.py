@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from index.classification import OTHER_LABEL, Matches, Verdict
+from index.classification import OTHER_LABEL, Classification, Matches
 from index.posture_index import PostureIndex
 from index.storage.examples import Examples
 
@@ -56,11 +56,11 @@ class Trial:
             Trial(part, others.vectors, others.labels, others.examples, own),
         )
 
-    def ask(self, k: int, min_share: float) -> list[Verdict]:
-        """A verdict for each of the people, from the `k` nearest rows they may see."""
+    def ask(self, k: int, min_probability: float) -> list[Classification]:
+        """A classification for each of the people, from the `k` nearest rows they may see."""
         if self.own is None:
-            return self.index.classify(self.vectors, k, min_share)
-        return self.index.vote(self._matches_without_own(self.own, k), min_share)
+            return self.index.classify(self.vectors, k, min_probability)
+        return self.index.vote(self._matches_without_own(self.own, k), min_probability)
 
     @property
     def untaught(self) -> NDArray[np.bool_]:

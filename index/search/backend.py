@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.errors import DatabaseDamaged, DatabaseMismatch, FaissMissing
-from index.search.mirror_parts import Halves, Mirror
+from index.search.mirror_parts import Mirror, MirrorParts
 from pose.errors import DeviceError
 
 __all__ = ["APPROXIMATE_ROWS", "Neighbours", "load_faiss"]
@@ -83,7 +83,7 @@ class Neighbours:
         self._lists_trained_rows = 0
         self._rows = int(self.cpu_index.ntotal)  # asking FAISS takes as long as a small array operation
         self._stored: NDArray[np.float32] | None = None
-        self._halves: Halves | None = None
+        self._halves: MirrorParts | None = None
 
     @property
     def device(self) -> str:
@@ -129,10 +129,10 @@ class Neighbours:
             self._stored = stored
         return self._stored
 
-    def halves(self, mirrored: Mirror | None) -> Halves:
+    def halves(self, mirrored: Mirror | None) -> MirrorParts:
         """All rows as `index.search.nearest` compares them; kept until `add`."""
         if self._halves is None or self._halves.mirrored is not mirrored:
-            self._halves = Halves.of(self.vectors(), mirrored)
+            self._halves = MirrorParts.of(self.vectors(), mirrored)
         return self._halves
 
     def search(self, queries: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

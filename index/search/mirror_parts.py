@@ -1,4 +1,4 @@
-"""Squared distances to all rows and to their mirror images, from half the numbers each: `Halves`."""
+"""Squared distances to all rows and to their mirror images, from half the numbers each: `MirrorParts`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Halves", "Mirror"]
+__all__ = ["Mirror", "MirrorParts"]
 
 Mirror = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
@@ -20,7 +20,7 @@ in pieces; on cores of their own the two threads would save a few hundredths of 
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Halves:
+class MirrorParts:
     """R rows, made ready for comparing each of them and its mirror image with people.
 
     Σ w² (x − q)² = Σ w² x² − 2 Σ w² q x + Σ w² q²: for all people and rows a product of [w², −2 w² q] and [x², x], and
@@ -46,7 +46,7 @@ class Halves:
     noise: float
 
     @classmethod
-    def of(cls, rows: NDArray[np.float32], mirrored: Mirror | None) -> Halves:
+    def of(cls, rows: NDArray[np.float32], mirrored: Mirror | None) -> MirrorParts:
         """From rows `[R, D]`. `mirrored` is linear, keeps lengths, and undoes itself."""
         mirror = np.eye(rows.shape[1], dtype=np.float32)
         sides = rows

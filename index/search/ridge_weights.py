@@ -18,20 +18,20 @@ RIDGE: Final = 0.3
 
 
 def ridge_weights(distances: NDArray[np.float32], mutual: NDArray[np.float32], bandwidth: float) -> NDArray[np.float64]:
-    """Solve (K + 0.3) w = κ for every person: κ and K are the Gaussian likeness of the neighbours to the person and to
-    each other.
+    """Solve (K + 0.3) w = κ for every person: κ and K are the Gaussian similarity of the neighbours to the person
+    and to each other.
 
     Near neighbours weigh more, and neighbours that resemble each other share one vote: ten frames of one video do not
     outvote two pictures that lie as near. Far from everything the weights go to zero; a weight may be negative where a
     neighbour lies behind another one. Local learning, after Bottou and Vapnik 1992, with the predictor of kriging.
 
     The bandwidth of a person is 0.85 times the distance to the tenth neighbour, so that
-    it is fine where rows are dense, and at most `bandwidth`, so that likeness fades where there are none.
+    it is fine where rows are dense, and at most `bandwidth`, so that similarity fades where there are none.
 
     Args:
         distances: `[N, k]`, NaN where there is no neighbour.
         mutual: `[N, k, k]`: squared distances between a person's neighbours, NaN where there is none.
-        bandwidth: the largest distance at which likeness may fall to no less than exp(−½).
+        bandwidth: the largest distance at which similarity may fall to no less than exp(−½).
 
     Returns:
         `[N, k]`; 0 where there is no neighbour.

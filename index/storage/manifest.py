@@ -1,4 +1,4 @@
-"""`Passport`: what `PREFIX.json` says about the database beside it."""
+"""`Manifest`: what `PREFIX.json` says about the database beside it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from index.errors import DatabaseDamaged, DatabaseMismatch
 from index.search.calibration import Calibration
 
-__all__ = ["FORMAT_VERSION", "Network", "Passport"]
+__all__ = ["FORMAT_VERSION", "Manifest", "Network"]
 
 FORMAT_VERSION: Final = 1
 
@@ -22,7 +22,7 @@ class Network(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Passport:
+class Manifest:
     """What a database is: read and written as JSON.
 
     Attributes:
@@ -74,11 +74,11 @@ class Passport:
         return json.dumps(fields, indent=2).encode() + b"\n"
 
     @classmethod
-    def from_json(cls, data: bytes, name: str) -> Passport:
+    def from_json(cls, data: bytes, name: str) -> Manifest:
         """Read the file's content; `name` is what errors call it.
 
         Raises:
-            DatabaseDamaged: it is no passport.
+            DatabaseDamaged: it is no manifest.
             DatabaseMismatch: a newer Stance wrote it, or it measures another distance.
         """
         try:

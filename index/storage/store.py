@@ -17,7 +17,7 @@ from index.storage.commit import publish, read_together
 from index.storage.examples import Examples
 from index.storage.examples_file import dump_examples, load_examples
 from index.storage.labels import dump_labels, load_labels
-from index.storage.manifest import Passport
+from index.storage.manifest import Manifest
 from pose.embeddings.registry import EMBEDDINGS
 
 __all__ = [
@@ -35,12 +35,12 @@ log = logging.getLogger(__name__)
 
 FAISS: Final = ".faiss"
 LABELS: Final = "_labels.pkl"
-PASSPORT: Final = ".json"
+MANIFEST: Final = ".json"
 EXAMPLES: Final = "_examples.npz"
-SUFFIXES: Final = (FAISS, LABELS, PASSPORT, EXAMPLES)
+SUFFIXES: Final = (FAISS, LABELS, MANIFEST, EXAMPLES)
 DEFAULT_PREFIX: Final = "pose_index"
 BARE_EMBEDDING: Final = "nose25"
-"""What a pair without a passport holds."""
+"""What a pair without a manifest holds."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,20 +51,20 @@ class Stored:
         neighbours: its rows, ready to search.
         labels: one per row.
         examples: one per row.
-        passport: what it says of itself; None for a bare pair.
+        manifest: what it says of itself; None for a bare pair.
         identity: changes when anybody changes the rows or labels on disk.
     """
 
     neighbours: Neighbours
     labels: list[str]
     examples: Examples
-    passport: Passport | None
+    manifest: Manifest | None
     identity: str
 
     @property
     def embedding(self) -> str:
         """Name of what its rows are."""
-        return _embedding_name(self.passport)
+        return _embedding_name(self.manifest)
 
 
 def starter_prefix() -> Path:
@@ -121,7 +121,7 @@ def read(prefix: Path, device: str = "auto") -> Stored:
         UnsafeLabels: the labels file holds anything but a list of str.
     """
     files = _read_files(prefix)
-    faiss_bytes, labels_bytes, passport_bytes = files[FAISS], files[LABELS], files[PASSPORT]
+    faiss_bytes, labels_bytes, passport_bytes = files[FAISS], files[LABELS], files[MANIFEST]
     if faiss_bytes is None and labels_bytes is None:
         raise DatabaseMissing(
             f"There is no database {prefix} ({prefix}{FAISS}). Build one with `stance build FOLDER --index {prefix}`, "
@@ -132,9 +132,9 @@ def read(prefix: Path, device: str = "auto") -> Stored:
         raise DatabaseDamaged(
             f"{prefix}{gone} is missing beside {prefix}{there}. Restore it, or rebuild with `stance build --replace`."
         )
-    passport = None if passport_bytes is None else Passport.from_json(passport_bytes, f"{prefix}{PASSPORT}")
+    manifest = None if passport_bytes is None else Manifest.from_json(passport_bytes, f"{prefix}{MANIFEST}")
     labels = load_labels(labels_bytes, f"{prefix}{LABELS}")
-    neighbours = _read_neighbours(prefix, faiss_bytes, passport, device)
+    neighbours = _read_neighbours(prefix, faiss_bytes, manifest, device)
     if len(labels) != len(neighbours):
         problem = "fewer" if len(labels) < len(neighbours) else "more"
         raise DatabaseDamaged(
@@ -142,13 +142,13 @@ def read(prefix: Path, device: str = "auto") -> Stored:
             f"{len(neighbours)}. Restore the pair from one backup, or rebuild with `stance build --replace`."
         )
     digests = {FAISS: _sha256(faiss_bytes), LABELS: _sha256(labels_bytes)}
-    known = 0 if passport is None else _rows_still_known(prefix, passport, digests, neighbours, labels)
+    known = 0 if manifest is None else _rows_still_known(prefix, manifest, digests, neighbours, labels)
     examples = Examples.unknown(0)
-    if passport is not None and known:
-        examples = _read_examples(prefix, files[EXAMPLES], passport)
+    if manifest is not None and known:
+        examples = _read_examples(prefix, files[EXAMPLES], manifest)
     if len(examples) < len(labels):
         examples = Examples.concatenate([examples, Examples.unknown(len(labels) - len(examples))])
-    return Stored(neighbours, labels, examples, passport, digests[FAISS] + digests[LABELS])
+    return Stored(neighbours, labels, examples, manifest, digests[FAISS] + digests[LABELS])
 
 
 def read_identity(prefix: Path) -> str | None:
@@ -159,8 +159,8 @@ def read_identity(prefix: Path) -> str | None:
     return _sha256(files[FAISS] or b"") + _sha256(files[LABELS] or b"")
 
 
-def write(prefix: Path, neighbours: Neighbours, labels: list[str], examples: Examples, passport: Passport) -> str:
-    """Replace the database at `prefix`; call it within `commit.locked`. The passport's digests are filled in.
+def write(prefix: Path, neighbours: Neighbours, labels: list[str], examples: Examples, manifest: Manifest) -> str:
+    """Replace the database at `prefix`; call it within `commit.locked`. The manifest's digests are filled in.
 
     Returns:
         The new identity.
@@ -178,13 +178,13 @@ def write(prefix: Path, neighbours: Neighbours, labels: list[str], examples: Exa
     digests["labels"] = _labels_digest(labels)
     if neighbours.exact:
         digests["rows"] = _sha256(neighbours.vectors().tobytes())
-    passport.digests.clear()
-    passport.digests.update(digests)
+    manifest.digests.clear()
+    manifest.digests.update(digests)
     # A tool that reads only the pair, after a kill in the instant between its two files, must find enough labels.
     pair = {LABELS: labels_bytes, FAISS: faiss_bytes}
     if len(labels) < _labels_on_disk(prefix):
         pair = {FAISS: faiss_bytes, LABELS: labels_bytes}
-    publish(prefix, {**pair, EXAMPLES: examples_bytes, PASSPORT: passport.to_json()})
+    publish(prefix, {**pair, EXAMPLES: examples_bytes, MANIFEST: manifest.to_json()})
     return identity
 
 
@@ -204,22 +204,22 @@ def _labels_on_disk(prefix: Path) -> int:
         return 0  # it is about to be replaced
 
 
-def _embedding_name(passport: Passport | None) -> str:
-    return BARE_EMBEDDING if passport is None else passport.embedding
+def _embedding_name(manifest: Manifest | None) -> str:
+    return BARE_EMBEDDING if manifest is None else manifest.embedding
 
 
-def _read_neighbours(prefix: Path, data: bytes, passport: Passport | None, device: str) -> Neighbours:
+def _read_neighbours(prefix: Path, data: bytes, manifest: Manifest | None, device: str) -> Neighbours:
     faiss = load_faiss()
-    name = _embedding_name(passport)
+    name = _embedding_name(manifest)
     if name not in EMBEDDINGS:
         known = ", ".join(sorted(EMBEDDINGS))
         raise DatabaseMismatch(
             f"{prefix} was built with the embedding {name!r}; this Stance has {known}. Update Stance."
         )
     embedding = EMBEDDINGS[name]
-    if passport is not None and passport.embedding_version != embedding.version:
+    if manifest is not None and manifest.embedding_version != embedding.version:
         raise DatabaseMismatch(
-            f"{prefix} was built with version {passport.embedding_version} of {name}, this Stance computes version "
+            f"{prefix} was built with version {manifest.embedding_version} of {name}, this Stance computes version "
             f"{embedding.version}. Rebuild it with `stance build --replace`."
         )
     try:
@@ -238,25 +238,25 @@ def _read_neighbours(prefix: Path, data: bytes, passport: Passport | None, devic
 
 
 def _rows_still_known(
-    prefix: Path, passport: Passport, digests: dict[str, str], neighbours: Neighbours, labels: list[str]
+    prefix: Path, manifest: Manifest, digests: dict[str, str], neighbours: Neighbours, labels: list[str]
 ) -> int:
-    """How many rows, from the first on, are those that the passport describes: all of them, or 0.
+    """How many rows, from the first on, are those that the manifest describes: all of them, or 0.
 
     Tools that know only the pair may have appended to it. Their rows are kept; what is known of ours still holds if
     ours still come first.
     """
-    rows = passport.rows
-    if all(passport.digests.get(suffix) == digests[suffix] for suffix in (FAISS, LABELS)) and rows == len(labels):
+    rows = manifest.rows
+    if all(manifest.digests.get(suffix) == digests[suffix] for suffix in (FAISS, LABELS)) and rows == len(labels):
         return rows
-    same = len(labels) >= rows and passport.digests.get("labels") == _labels_digest(labels[:rows])
-    if same and "rows" in passport.digests:
-        same = passport.digests["rows"] == _sha256(neighbours.vectors()[:rows].tobytes())
+    same = len(labels) >= rows and manifest.digests.get("labels") == _labels_digest(labels[:rows])
+    if same and "rows" in manifest.digests:
+        same = manifest.digests["rows"] == _sha256(neighbours.vectors()[:rows].tobytes())
     if same and len(labels) == rows:  # the same rows and labels, only written by another version of FAISS or pickle
         return rows
     if len(labels) <= rows:
         raise DatabaseDamaged(
-            f"{prefix}{FAISS} and {prefix}{LABELS} are not the files that {prefix}{PASSPORT} describes ({rows} rows). "
-            f"Restore them from one backup; if another tool changed them on purpose, delete {prefix}{PASSPORT}."
+            f"{prefix}{FAISS} and {prefix}{LABELS} are not the files that {prefix}{MANIFEST} describes ({rows} rows). "
+            f"Restore them from one backup; if another tool changed them on purpose, delete {prefix}{MANIFEST}."
         )
     added = len(labels) - rows
     if same:
@@ -266,20 +266,20 @@ def _rows_still_known(
     return 0
 
 
-def _read_examples(prefix: Path, data: bytes | None, passport: Passport) -> Examples:
+def _read_examples(prefix: Path, data: bytes | None, manifest: Manifest) -> Examples:
     name = f"{prefix}{EXAMPLES}"
     if data is None:
         log.warning("%s is missing: the database works, but where its rows came from is unknown.", name)
-        return Examples.unknown(passport.rows)
+        return Examples.unknown(manifest.rows)
     cure = "Restore it, or delete it: the database works without, but forgets where its rows came from"
-    if _sha256(data) != passport.digests.get(EXAMPLES):
-        raise DatabaseDamaged(f"{name} is not the file that {prefix}{PASSPORT} describes. {cure}.")
+    if _sha256(data) != manifest.digests.get(EXAMPLES):
+        raise DatabaseDamaged(f"{name} is not the file that {prefix}{MANIFEST} describes. {cure}.")
     try:
         examples = load_examples(data)
     except ValueError as error:
         raise DatabaseDamaged(f"{name} is damaged. {cure}.") from error
-    if len(examples) != passport.rows:
-        raise DatabaseDamaged(f"{name} has {len(examples)} rows, {prefix}{PASSPORT} says {passport.rows}. {cure}.")
+    if len(examples) != manifest.rows:
+        raise DatabaseDamaged(f"{name} has {len(examples)} rows, {prefix}{MANIFEST} says {manifest.rows}. {cure}.")
     return examples
 
 

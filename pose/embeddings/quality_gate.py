@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pose.keypoints import Keypoint as K
 from pose.poses import Poses
 
-__all__ = ["Unfit", "unfit"]
+__all__ = ["RejectReason", "reject_reasons"]
 
 SMALLEST_HEIGHT_PX: Final = 24.0
 """Below this the network's grid of 8 px cannot tell an elbow from a shoulder."""
@@ -21,7 +21,7 @@ COLLAPSED_SHARE: Final = 0.1
 _BODY: Final = slice(K.LEFT_SHOULDER, K.RIGHT_ANKLE + 1)
 
 
-class Unfit(StrEnum):
+class RejectReason(StrEnum):
     """Why a person cannot be judged. Compares equal to its sentence."""
 
     TOO_FEW_KEYPOINTS = "too few keypoints"
@@ -29,12 +29,12 @@ class Unfit(StrEnum):
     COLLAPSED = "collapsed skeleton"
 
 
-def unfit(
+def reject_reasons(
     poses: Poses,
     min_keypoints: int = 5,
     keypoint_threshold: float = 0.5,
     min_person_px: float = SMALLEST_HEIGHT_PX,
-) -> list[Unfit | None]:
+) -> list[RejectReason | None]:
     """Why each of N people cannot be judged; None for those who can.
 
     Half a person is no reason: a desk hides the legs of everybody behind it.
@@ -51,9 +51,9 @@ def unfit(
     longer = np.maximum(np.maximum(sides[:, 0], sides[:, 1]), 0.0)
     collapsed = _extent(poses.keypoints[:, _BODY, :2], seen[:, _BODY]) < COLLAPSED_SHARE * longer
     return [
-        Unfit.TOO_FEW_KEYPOINTS if is_few
-        else Unfit.TOO_SMALL if is_small
-        else Unfit.COLLAPSED if is_collapsed
+        RejectReason.TOO_FEW_KEYPOINTS if is_few
+        else RejectReason.TOO_SMALL if is_small
+        else RejectReason.COLLAPSED if is_collapsed
         else None
         for is_few, is_small, is_collapsed in zip(
             few.tolist(), (longer < min_person_px).tolist(), collapsed.tolist(), strict=True

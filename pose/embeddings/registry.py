@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose.embeddings import gravity59 as gravity
-from pose.embeddings.quality_gate import SMALLEST_HEIGHT_PX, Unfit, unfit
+from pose.embeddings.quality_gate import SMALLEST_HEIGHT_PX, RejectReason, reject_reasons
 from pose.keypoints import Keypoint as K
 from pose.poses import Poses
 
@@ -90,13 +90,13 @@ class Embedding:
     ) -> NDArray[np.float32]:
         """Embed everybody: float32 `[N, D]`.
 
-        A whole row is NaN where the posture cannot be told; `quality_gate.unfit` says why. `nose25` takes the
+        A whole row is NaN where the posture cannot be told; `quality_gate.reject_reasons` says why. `nose25` takes the
         network's coordinates of everybody else whatever their score: to it a hidden ankle is a guess, not a hole.
         """
-        return self.of_fit(poses, unfit(poses, min_keypoints, keypoint_threshold, min_person_px))
+        return self.of_accepted(poses, reject_reasons(poses, min_keypoints, keypoint_threshold, min_person_px))
 
-    def of_fit(self, poses: Poses, reasons: Sequence[Unfit | None]) -> NDArray[np.float32]:
-        """Embed everybody for whom `unfit` gave no reason against it: float32 `[N, D]`, NaN for the others."""
+    def of_accepted(self, poses: Poses, reasons: Sequence[RejectReason | None]) -> NDArray[np.float32]:
+        """Embed everybody for whom `reject_reasons` gave no reason against it: float32 `[N, D]`, NaN for the others."""
         rows = self.compute(poses.keypoints)
         told = np.array([reason is None for reason in reasons], bool)
         return np.where(told.reshape(-1, 1), rows, np.float32(np.nan)).astype(np.float32, copy=False)

@@ -8,27 +8,22 @@ names (see `pose.weight_files.key_table`).
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import pickle
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from pose.errors import WeightsError, WeightsMissing
 from pose.networks.architecture import NETWORKS, Architecture
 from pose.networks.yolov7_pose import YoloPose, build_network
 from pose.weight_files.key_table import HEAD_KEYS, HEAD_LAYER, LAYER_KEYS
+from pose.weight_files.safetensors_file import halved, listed, read_safetensors, write_safetensors
 from pose.weight_files.unpickle import Shell, StoredTensor, load_pickled
 
 __all__ = ["Checkpoint", "load_network", "published_names", "read_checkpoint", "save_network", "sha256"]
-
-LISTED_KEYS = 6  # how many offending keys an error names
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +62,8 @@ def read_checkpoint(file: str | Path, network: str | None = None) -> Checkpoint:
     if network is not None and network not in NETWORKS:
         raise WeightsError(f"There is no network {network!r}; known are {', '.join(NETWORKS)}.")
     if path.suffix == ".safetensors":
-        architecture, state = _read_safetensors(path)
+        metadata, state = read_safetensors(path)
+        architecture = Architecture.from_metadata(metadata, str(path)) if "network" in metadata else None
     else:
         architecture, state = _read_pickled(path)
     if architecture is None:
@@ -95,17 +91,17 @@ def load_network(file: str | Path, network: str | None = None) -> YoloPose:
     derived = f"model.{HEAD_LAYER[checkpoint.architecture.network]}.anchors"  # anchor_grid divided by the stride
     faults = []
     if missing := [names[own] for own in expected if own not in state]:
-        faults.append(f"missing {_listed(missing)}")
+        faults.append(f"missing {listed(missing)}")
     if unknown := sorted(checkpoint.state.keys() - set(names.values()) - {derived}):
-        faults.append(f"unknown {_listed(unknown)}")
+        faults.append(f"unknown {listed(unknown)}")
     if mismatched := [
         f"{names[own]} {list(value.shape)} instead of {list(expected[own].shape)}"
         for own, value in state.items()
         if value.shape != expected[own].shape
     ]:
-        faults.append(f"of another shape {_listed(mismatched)}")
+        faults.append(f"of another shape {listed(mismatched)}")
     if broken := [names[own] for own, value in state.items() if not value.isfinite().all()]:
-        faults.append(f"not finite {_listed(broken)}")
+        faults.append(f"not finite {listed(broken)}")
     if faults:
         raise WeightsError(
             f"{file} does not fit {checkpoint.architecture.network} "
@@ -129,54 +125,14 @@ def save_network(model: YoloPose, file: str | Path, notes: Mapping[str, str] | N
     """
     if model.head.folded:
         raise ValueError("a fused network cannot be saved; save it before pose.networks.deploy.fuse")
-    path = Path(file)
     own = model.state_dict()
     names = published_names(model.architecture, own)
-    state = {names[key]: _halved(value) for key, value in own.items()}
+    state = {names[key]: halved(value) for key, value in own.items()}
     layer = f"model.{HEAD_LAYER[model.architecture.network]}"
     anchors = own["head.anchors"].float()  # [levels, 3, 2] px; the published files hold them twice
     state[f"{layer}.anchor_grid"] = anchors.reshape(len(anchors), 1, 3, 1, 1, 2)
     state[f"{layer}.anchors"] = anchors / anchors.new_tensor(model.architecture.strides).reshape(-1, 1, 1)
-    state = {key: value.contiguous().cpu() for key, value in state.items()}
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_bytes(_serialised(state, {**(notes or {}), **model.architecture.to_metadata()}))
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise WeightsError(f"{path} cannot be written: {error.strerror or error}.") from error
-
-
-def _serialised(state: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
-    """A safetensors file; the same bytes for the same weights, because databases remember a file's digest.
-
-    The library writes the metadata in an order that changes from call to call, so they are put in order afterwards.
-    (Format: 8 bytes length of the header, the header as JSON, numbers.)
-    """
-    data = save(state, metadata=metadata)
-    end = 8 + int.from_bytes(data[:8], "little")
-    header = json.loads(data[8:end])
-    header["__metadata__"] = dict(sorted(metadata.items()))
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-    text += b" " * (-len(text) % 8)  # the numbers begin at a multiple of 8
-    return len(text).to_bytes(8, "little") + text + data[end:]
-
-
-def _halved(value: Tensor) -> Tensor:
-    if not value.is_floating_point():
-        return value
-    half = value.half()
-    return half if half.isfinite().all() else value.float()
-
-
-def _read_safetensors(path: Path) -> tuple[Architecture | None, dict[str, Tensor]]:
-    try:
-        with safe_open(str(path), framework="pt") as stream:
-            metadata = stream.metadata() or {}
-            state = {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118 - not a mapping
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path} is not a whole safetensors file ({error}). Fetch or copy it again.") from error
-    return (Architecture.from_metadata(metadata, str(path)) if "network" in metadata else None), state
+    write_safetensors(Path(file), state, {**(notes or {}), **model.architecture.to_metadata()})
 
 
 def _read_pickled(path: Path) -> tuple[Architecture | None, dict[str, Tensor]]:
@@ -280,7 +236,7 @@ def _architecture_from_keys(path: Path, state: Mapping[str, Any]) -> Architectur
             )
     raise WeightsError(
         f"{path} holds no YOLOv7-Pose network that Stance knows ({', '.join(NETWORKS)}). Its first keys are "
-        f"{_listed(list(state)[:3]) if state else 'none'}."
+        f"{listed(list(state)[:3]) if state else 'none'}."
     )
 
 
@@ -298,8 +254,3 @@ def published_names(architecture: Architecture, ours: Iterable[str]) -> dict[str
             prefix = prefix.rpartition(".")[0]
         names[name] = prefixes[prefix] + name[len(prefix) :]
     return names
-
-
-def _listed(keys: Sequence[str]) -> str:
-    more = f" and {len(keys) - LISTED_KEYS} more" if len(keys) > LISTED_KEYS else ""
-    return ", ".join(keys[:LISTED_KEYS]) + more

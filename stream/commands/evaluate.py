@@ -69,13 +69,13 @@ def _evaluate(args: argparse.Namespace, settings: Settings) -> int:
     outputs = {name: check_picture_output(name) for name in (args.confusion, args.reliability) if name}
     path = database_prefix(settings, args.index)
     index = PostureIndex.load(path, device=settings.index.device)
-    k, min_share = settings.index.k, settings.index.min_share
+    k, min_probability = settings.index.k, settings.index.min_probability
     if args.folders:
         evaluation = _held_out(args, settings, index)
     elif args.folds is not None:
-        evaluation = evaluate_folds(index, args.folds, args.group or "picture", k=k, min_share=min_share)
+        evaluation = evaluate_folds(index, args.folds, args.group or "picture", k=k, min_probability=min_probability)
     else:
-        evaluation = evaluate_leaving_one_out(index, k=k, min_share=min_share)
+        evaluation = evaluate_leaving_one_out(index, k=k, min_probability=min_probability)
     if args.confusion:
         write_picture(outputs[args.confusion], draw_confusion(evaluation))
     if args.reliability:
@@ -116,7 +116,9 @@ def _held_out(args: argparse.Namespace, settings: Settings, index: PostureIndex)
                 )
             )
     missed, ignored = _without_people(reports, given=bool(args.keypoints))
-    return evaluate_held_out(index, people, missed, ignored, k=settings.index.k, min_share=settings.index.min_share)
+    return evaluate_held_out(
+        index, people, missed, ignored, k=settings.index.k, min_probability=settings.index.min_probability
+    )
 
 
 def _without_people(reports: list[BuildReport], *, given: bool) -> tuple[list[Missed], dict[str, tuple[str, ...]]]:
@@ -139,7 +141,7 @@ def _print(path: Path, evaluation: Evaluation) -> None:
     judged = int((scores.support >= MIN_SUPPORT).sum())
     named = int((evaluation.named >= 0).sum())
     reasons = ", ".join(f"{reason} {count}" for reason, count in evaluation.unknown.items())
-    twins = int(evaluation.twins.sum())
+    near_duplicates = int(evaluation.near_duplicates.sum())
     print(f"{path}, {int(evaluation.rows.sum()):,} rows; {evaluation.method}: {evaluation.people:,} people")
     print()
     facts = [
@@ -149,11 +151,11 @@ def _print(path: Path, evaluation: Evaluation) -> None:
         ["macro F1", _figure(scores.macro_f1), f"mean of the {judged} postures with {MIN_SUPPORT} people or more"],
         ["unknown", _figure(1 - named / evaluation.people if evaluation.people else math.nan), reasons],
         ["calibration error", _figure(evaluation.calibration.expected_error), "mean gap of probability and truth"],
-        ["strangers", _figure(evaluation.left_out_auroc), "AUROC of doubt, each posture left out in turn"],
+        ["open-set AUROC", _figure(evaluation.left_out_auroc), "unknown against known postures, each left out in turn"],
     ]
-    if twins:
+    if near_duplicates:
         without = f"people who are, nearly, in the database; accuracy without {evaluation.accuracy_without_twins:.3f}"
-        facts.append(["near-duplicates", str(twins), without])
+        facts.append(["near-duplicates", str(near_duplicates), without])
     print_table(["measure", "value", "meaning"], facts)
     print()
     _print_classes(evaluation)

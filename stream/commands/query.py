@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from index import PostureIndex, Verdict
+from index import Classification, PostureIndex
 from index.building.build import Estimator
 from index.building.pictures import decode_picture, printable, quiet_opencv
 from index.storage.store import DEFAULT_PREFIX
-from pose.embeddings.quality_gate import unfit
+from pose.embeddings.quality_gate import reject_reasons
 from pose.errors import PictureError
 from stream.assembly import database_prefix
 from stream.commands.lazy_estimator import LazyEstimator
@@ -83,17 +83,19 @@ def _ask(name: str, index: PostureIndex, estimator: Estimator, settings: Setting
     poses = poses.select(poses.by_prominence())
     limits = settings.pose.min_keypoints, settings.pose.keypoint_threshold, settings.pose.min_person_px
     naming, rows = settings.index, index.embedding(poses, *limits)
-    verdicts = index.classify(rows, naming.k, naming.min_share, naming.min_margin, unfit(poses, *limits))
-    return Asked(printable(name), bgr, poses, verdicts)
+    classifications = index.classify(
+        rows, naming.k, naming.min_probability, naming.min_margin, reject_reasons(poses, *limits)
+    )
+    return Asked(printable(name), bgr, poses, classifications)
 
 
 def _answer(asked: Asked, index: PostureIndex, settings: Settings) -> dict[str, Any]:
     """The same as JSON."""
     poses = asked.poses
     people = [
-        _person(verdict, keypoints, box, score, index, settings)
-        for verdict, keypoints, box, score in zip(
-            asked.verdicts, poses.keypoints, poses.boxes.tolist(), poses.scores.tolist(), strict=True
+        _person(classification, keypoints, box, score, index, settings)
+        for classification, keypoints, box, score in zip(
+            asked.classifications, poses.keypoints, poses.boxes.tolist(), poses.scores.tolist(), strict=True
         )
     ]
     height, width = asked.bgr.shape[:2]
@@ -101,7 +103,7 @@ def _answer(asked: Asked, index: PostureIndex, settings: Settings) -> dict[str, 
 
 
 def _person(
-    verdict: Verdict,
+    classification: Classification,
     keypoints: NDArray[np.float32],
     box: list[float],
     score: float,
@@ -109,13 +111,13 @@ def _person(
     settings: Settings,
 ) -> dict[str, Any]:
     return {
-        "label": verdict.label,
-        "share": round(verdict.share, 4),
-        "distance": None if math.isnan(verdict.distance) else round(verdict.distance, 4),
-        "best": verdict.best,
-        "reason": None if verdict.reason is None else str(verdict.reason),
-        "why": explain(verdict, keypoints, index, settings),
-        "probabilities": {label: round(share, 4) for label, share in verdict.probabilities},
+        "label": classification.label,
+        "share": round(classification.probability, 4),
+        "distance": None if math.isnan(classification.distance) else round(classification.distance, 4),
+        "best": classification.best,
+        "reason": None if classification.reason is None else str(classification.reason),
+        "why": explain(classification, keypoints, index, settings),
+        "probabilities": {label: round(share, 4) for label, share in classification.probabilities},
         "box": [round(value, 1) for value in box],
         "score": round(score, 4),
         "neighbours": [
@@ -126,7 +128,9 @@ def _person(
                 "picture": printable(index.examples.pictures[row]) or None,
                 "person": int(index.examples.people[row]) if index.examples.people[row] >= 0 else None,
             }
-            for row, label, distance in zip(verdict.entries, verdict.labels, verdict.distances, strict=True)
+            for row, label, distance in zip(
+                classification.entries, classification.labels, classification.distances, strict=True
+            )
         ],
     }
 

@@ -58,7 +58,7 @@ def register(subparsers: Any) -> None:
 
 
 def _run(args: argparse.Namespace, settings: Settings) -> int:
-    from stream.assembly import make_estimator, make_gathering, open_index, warn_of_other_weights
+    from stream.assembly import make_batcher, make_estimator, open_index, warn_of_other_weights
     from stream.drawing.overlay import Overlay
     from stream.pipeline import check_offline, scenes, write
     from stream.run.outputs import open_outputs, plan_outputs
@@ -75,20 +75,20 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
         # Cheap faults first: nobody should wait for a network to hear of a missing file.
         addresses = named_addresses(args.sources, settings)
         sources = [stack.enter_context(open_source(one.address, one.settings, name=one.name)) for one in addresses]
-        gathering = make_gathering(sources, stage)
+        batcher = make_batcher(sources, stage)
         outputs = plan_outputs(args, sources)
         for source in sources if args.offline else ():
             check_offline(source)
         index = open_index(settings, args.index)
         indexes = _own_indexes(addresses, settings)
         # Read from now on, or a camera's first pictures would be as old as the network takes to load.
-        stack.enter_context(gathering)
+        stack.enter_context(batcher)
         estimator = make_estimator(settings, stage)
         for one in (index, *indexes.values()):
             warn_of_other_weights(one, estimator)
         _warm_up(estimator, sources)
         profile.clear()
-        opened = open_outputs(outputs, sources, settings, stop, stage, stack, gathering.drops)
+        opened = open_outputs(outputs, sources, settings, stop, stage, stack, batcher.drops)
         classes = sorted({label for one in (index, *indexes.values()) for label in one.classes})
         overlay = Overlay(settings.overlay, settings.pose.keypoint_threshold, classes)
         try:
@@ -99,10 +99,10 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
                     for window in opened.windows:
                         window.idle()
                     if stop.is_set():
-                        gathering.close()
+                        batcher.close()
 
                 found = scenes(
-                    gathering, estimator, index, settings,
+                    batcher, estimator, index, settings,
                     indexes=indexes, stage=stage, tally=tally, idle=idle, offline=args.offline,
                 )  # fmt: skip
                 with closing(write(found, opened.sinks, overlay, stage)) as written:

@@ -228,14 +228,14 @@ def _show(estimator: Any, val: LabelledSet, settings: Settings, file: Path) -> N
     """Draw the people found in some pictures beside one another."""
     import cv2
 
-    from index.classification import Unknown, Verdict
+    from index.classification import Classification, Unknown
     from pose.poses import Poses
     from stream.drawing.overlay import Overlay
     from stream.frame import Frame
     from stream.scene import Person, Scene
 
     overlay = Overlay(settings.overlay.model_copy(update={"labels": False}), settings.pose.keypoint_threshold)
-    unnamed = Verdict(None, 0.0, float("nan"), None, Unknown.EMPTY_DATABASE, (), (), ())
+    unnamed = Classification(None, 0.0, float("nan"), None, Unknown.EMPTY_DATABASE, (), (), ())
     rows: list[Any] = []
     for picture in val.pictures[:: max(1, len(val) // SHOWN)][:SHOWN]:
         image = cv2.imread(str(picture.path))

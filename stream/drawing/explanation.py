@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from index import PostureIndex, Verdict
+from index import Classification, PostureIndex
 from index.building.pictures import decode_picture, printable
 from pose.errors import PictureError
 from pose.poses import Poses
@@ -37,12 +37,12 @@ _WEIGHT: Final = 400
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
-    """A picture that was asked about: its name, its pixels uint8 `[H, W, 3]` BGR, N people and their N verdicts."""
+    """A picture that was asked about: its name, its pixels uint8 `[H, W, 3]` BGR, N people, N classifications."""
 
     name: str
     bgr: Picture
     poses: Poses
-    verdicts: Sequence[Verdict]
+    classifications: Sequence[Classification]
 
 
 def draw_explanation(asked: Sequence[Asked], index: PostureIndex, settings: Settings) -> Picture:
@@ -54,7 +54,9 @@ def draw_explanation(asked: Sequence[Asked], index: PostureIndex, settings: Sett
     overlay = Overlay(settings.overlay, settings.pose.keypoint_threshold, index.classes)
     columns = 1 + settings.index.k
     strips = [
-        _strip(one, person, index, overlay, settings, columns) for one in asked for person in range(len(one.verdicts))
+        _strip(one, person, index, overlay, settings, columns)
+        for one in asked
+        for person in range(len(one.classifications))
     ][:MOST_PEOPLE]
     if not strips:
         strips = [np.full((LINE + 2 * GAP, columns * (TILE + GAP) + GAP, 3), 255, np.uint8)]
@@ -66,20 +68,20 @@ def _strip(
     asked: Asked, person: int, index: PostureIndex, overlay: Overlay, settings: Settings, columns: int
 ) -> Picture:
     """One person and the neighbours."""
-    verdict, keypoints = asked.verdicts[person], asked.poses.keypoints[person]
+    classification, keypoints = asked.classifications[person], asked.poses.keypoints[person]
     strip = np.full((GAP + 2 * LINE + TILE + 2 * LINE + GAP, columns * (TILE + GAP) + GAP, 3), 255, np.uint8)
     width, top = strip.shape[1] - 2 * GAP, GAP + 2 * LINE
-    said = verdict.label if verdict.label is not None else f"unknown ({verdict.reason})"
+    said = classification.label if classification.label is not None else f"unknown ({classification.reason})"
     _write(strip, f"{asked.name}, person {person + 1}: {printable(said)}", GAP, GAP + TEXT, width)
-    _write(strip, explain(verdict, keypoints, index, settings), GAP, GAP + LINE + TEXT, width)
+    _write(strip, explain(classification, keypoints, index, settings), GAP, GAP + LINE + TEXT, width)
     bgr = asked.bgr if settings.overlay.picture else None
-    _put(strip, 0, top, _tile(bgr, keypoints, asked.poses.boxes[person], overlay), overlay, verdict.label)
-    shares = [f"{printable(label)} {share:.0%}" for label, share in verdict.probabilities]
+    _put(strip, 0, top, _tile(bgr, keypoints, asked.poses.boxes[person], overlay), overlay, classification.label)
+    shares = [f"{printable(label)} {share:.0%}" for label, share in classification.probabilities]
     _write(strip, ", ".join(shares[:2]), GAP, top + TILE + TEXT + 2, TILE)
     _write(strip, ", ".join(shares[2:]), GAP, top + TILE + LINE + TEXT + 2, TILE)
     examples = index.examples
     for place, (row, label, distance) in enumerate(
-        zip(verdict.entries, verdict.labels, verdict.distances, strict=True), 1
+        zip(classification.entries, classification.labels, classification.distances, strict=True), 1
     ):
         name = examples.pictures[row]
         bgr = _original(name, examples.digests[row]) if settings.overlay.picture else None

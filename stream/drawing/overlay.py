@@ -108,7 +108,7 @@ class Overlay:
         number = "" if person.track is None else f" #{person.track}"
         if person.posture is None:
             return f"unknown{number}"
-        return f"{person.posture} {person.share:.0%}{number}"
+        return f"{person.posture} {person.probability:.0%}{number}"
 
     def _label(
         self,

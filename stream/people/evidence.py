@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from index.classification import OTHER_LABEL, Unknown, Verdict
+from index.classification import OTHER_LABEL, Classification, Unknown
 
 __all__ = ["LEAST", "evidence_of", "scaled"]
 
@@ -18,25 +18,25 @@ VOTED: Final = frozenset({None, Unknown.NO_MAJORITY, Unknown.TOO_CLOSE, Unknown.
 """With these reasons the vote says something; with the others the person could not be judged."""
 
 
-def evidence_of(verdict: Verdict, unknown_share: float) -> dict[str | None, float]:
+def evidence_of(classification: Classification, unknown_probability: float) -> dict[str | None, float]:
     """The logarithm of every label's probability, scaled so that certainty is 0 and no vote at all is −1.
 
     The difference between two labels, added up over time, is in seconds: one second of certainty for A puts A one
     second ahead of everything else, a second of half a vote against a quarter puts it 0.23 s ahead.
 
     Args:
-        verdict: what the frame says. One that was refused (too few keypoints, too far) is certainty of unknown; votes
-            for `other` are votes for unknown.
-        unknown_share: the part of the vote that a posture must exceed to explain a frame better than unknown does.
+        classification: what the frame says. One that was refused (too few keypoints, too far) is certainty of unknown;
+            votes for `other` are votes for unknown.
+        unknown_probability: the probability a posture must exceed to explain a frame better than unknown does.
 
     Returns:
         Labels and their evidence; None is unknown. Whatever is not among them has `LEAST`.
     """
-    if verdict.reason not in VOTED or not verdict.probabilities:
+    if classification.reason not in VOTED or not classification.probabilities:
         return {None: 0.0}
-    unknown = unknown_share
+    unknown = unknown_probability
     evidence: dict[str | None, float] = {}
-    for label, part in verdict.probabilities:
+    for label, part in classification.probabilities:
         if label == OTHER_LABEL:
             unknown = max(unknown, part)
         else:

@@ -52,16 +52,14 @@ class KeypointFilter:
     """Steadies the keypoints of the people of one source. Not thread-safe; use one per source.
 
     Args:
-        resting_cutoff_hz: cutoff frequency for a keypoint at rest; lower is steadier.
-        moving_cutoff_hz: what is added to it per torso length per second; higher lags less.
+        min_cutoff_hz: cutoff frequency for a keypoint at rest; lower is steadier.
+        beta: what is added to it per torso length per second; higher lags less.
         keypoint_threshold: keypoints from this score on are seen, 0–1.
     """
 
-    def __init__(
-        self, *, resting_cutoff_hz: float = 1.0, moving_cutoff_hz: float = 0.7, keypoint_threshold: float = 0.5
-    ):
-        self.resting_cutoff_hz = resting_cutoff_hz
-        self.moving_cutoff_hz = moving_cutoff_hz
+    def __init__(self, *, min_cutoff_hz: float = 1.0, beta: float = 0.7, keypoint_threshold: float = 0.5):
+        self.min_cutoff_hz = min_cutoff_hz
+        self.beta = beta
         self.keypoint_threshold = keypoint_threshold
         self._rows: dict[int, int] = {}  # by key
         self._people: NDArray[np.void] = np.zeros(0, _PERSON)
@@ -101,7 +99,7 @@ class KeypointFilter:
         velocity += change
         squared = velocity * velocity
         speed = np.sqrt(squared[0] + squared[1]) / self._torso(raw, poses.boxes, seen)  # [N, 17]
-        step = np.expm1((self.resting_cutoff_hz + self.moving_cutoff_hz * speed) * turns) * offset
+        step = np.expm1((self.min_cutoff_hz + self.beta * speed) * turns) * offset
         if some_hidden:
             led = seen & ~fresh  # those who say where the hidden ones have gone
             travelled = np.add.reduce(step, 2, where=led)  # [2, N]

@@ -1,4 +1,4 @@
-"""`LabelSmoother`: one steady posture per person out of a verdict per frame.
+"""`LabelSmoother`: one steady posture per person out of a classification per frame.
 
 Every frame is evidence for and against every posture (`stream.people.evidence`). For each posture that is not shown,
 the evidence it has over the one that is shown is added up over time and never falls below zero; when it reaches
@@ -7,8 +7,8 @@ the evidence it has over the one that is shown is added up over time and never f
 doubtful one later, a flicker never, and no two changes lie closer together. `unknown` is a posture like any other.
 
 Frames are no independent witnesses: what the network and the database take a person for, right or wrong, stays much the
-same for 0.3 to 0.8 s (`bench/memory_of_verdicts.py`, three clips). `switch_seconds` is longer than one such look, and
-no longer than shows a certain change within 0.7 s.
+same for 0.3 to 0.8 s (`bench/memory_of_classifications.py`, three clips). `switch_seconds` is longer than one such
+spell, and no longer than shows a certain change within 0.7 s.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from index.classification import Verdict
+from index.classification import Classification
 from stream.people.continuity import Continuity
 from stream.people.evidence import LEAST, evidence_of, scaled
 
-__all__ = ["LabelSmoother", "SteadyPosture", "averaged_share"]
+__all__ = ["LabelSmoother", "SteadyPosture", "averaged_probability"]
 
 SHARE_SECONDS: Final = 0.5  # time constant of the share that is shown
 MAX_STEP: Final = 0.9
@@ -39,12 +39,12 @@ class SteadyPosture:
 
     Attributes:
         posture: the label; None when unknown.
-        share: its part of the vote, averaged over the last frames that it was shown in, 0–1; 0 while unknown.
+        probability: its part of the vote, averaged over the last frames that it was shown in, 0–1; 0 while unknown.
         since_seconds: when it began to be shown; None while it is unknown.
     """
 
     posture: str | None
-    share: float
+    probability: float
     since_seconds: float | None
 
 
@@ -53,7 +53,7 @@ class _Memory:
     seconds: float
     evidence: dict[str | None, float] = field(default_factory=dict)  # seconds ahead of what is shown, above zero
     shown: str | None = None
-    share: float = 0.0
+    probability: float = 0.0
     since_seconds: float | None = None
 
 
@@ -62,28 +62,28 @@ class LabelSmoother:
 
     Args:
         switch_seconds: for how long frames that are certain of a posture must go on until it is shown.
-        unknown_share: a posture with less of the vote than this, on average, gives way to unknown, 0–1.
+        unknown_probability: a posture with less of the vote than this, on average, gives way to unknown, 0–1.
         grace_seconds: who is out of sight for no longer than this keeps the posture, also under a new key at the same
             place.
     """
 
-    def __init__(self, *, switch_seconds: float = 0.6, unknown_share: float = 0.25, grace_seconds: float = 1.0):
+    def __init__(self, *, switch_seconds: float = 0.6, unknown_probability: float = 0.25, grace_seconds: float = 1.0):
         self.switch_seconds = switch_seconds
-        self.unknown_share = unknown_share
+        self.unknown_probability = unknown_probability
         # Unknown is never far behind: certainty of a posture gains on it by this much a second, on the others by 1.
-        self._naming_seconds = -scaled(unknown_share) * switch_seconds
+        self._naming_seconds = -scaled(unknown_probability) * switch_seconds
         self._continuity = Continuity(grace_seconds=grace_seconds)
         self._people: dict[int, _Memory] = {}
 
     def update(
-        self, keys: Sequence[int], boxes: NDArray[np.float32], verdicts: Sequence[Verdict], seconds: float
+        self, keys: Sequence[int], boxes: NDArray[np.float32], classifications: Sequence[Classification], seconds: float
     ) -> list[SteadyPosture]:
         """What to show for the people of one more frame, in their order.
 
         Args:
             keys: the tracker's, one per person.
             boxes: float32 `[N, 4]`: x1, y1, x2, y2 px.
-            verdicts: what this frame says of each.
+            classifications: what this frame says of each.
             seconds: its time on a clock that never goes back.
         """
         persons = self._continuity.update(keys, boxes, seconds)
@@ -91,14 +91,14 @@ class LabelSmoother:
             remembered = self._continuity.persons
             self._people = {person: memory for person, memory in self._people.items() if person in remembered}
         return [
-            self._steady(self._people.setdefault(person, _Memory(seconds)), verdict, seconds)
-            for person, verdict in zip(persons, verdicts, strict=True)
+            self._steady(self._people.setdefault(person, _Memory(seconds)), classification, seconds)
+            for person, classification in zip(persons, classifications, strict=True)
         ]
 
-    def _steady(self, memory: _Memory, verdict: Verdict, seconds: float) -> SteadyPosture:
+    def _steady(self, memory: _Memory, classification: Classification, seconds: float) -> SteadyPosture:
         step = min(seconds - memory.seconds, MAX_STEP * self.switch_seconds)
         memory.seconds = seconds
-        frame = evidence_of(verdict, self.unknown_share)
+        frame = evidence_of(classification, self.unknown_probability)
         shown = frame.get(memory.shown, LEAST)
         ahead: dict[str | None, float] = {}
         for label in memory.evidence | frame:
@@ -113,22 +113,26 @@ class LabelSmoother:
             memory.evidence = {}
             memory.shown = best
             memory.since_seconds = None if best is None else seconds
-        memory.share = averaged_share(memory.shown, verdict, None if switched else memory.share, step)
-        return SteadyPosture(memory.shown, memory.share, memory.since_seconds)
+        memory.probability = averaged_probability(
+            memory.shown, classification, None if switched else memory.probability, step
+        )
+        return SteadyPosture(memory.shown, memory.probability, memory.since_seconds)
 
 
-def averaged_share(posture: str | None, verdict: Verdict, before: float | None, step_seconds: float) -> float:
+def averaged_probability(
+    posture: str | None, classification: Classification, before: float | None, step_seconds: float
+) -> float:
     """A posture's part of the vote after one more frame, 0–1; 0 for unknown.
 
     Args:
         posture: what is shown.
-        verdict: what the frame says.
+        classification: what the frame says.
         before: the average so far; None if the posture begins with this frame.
         step_seconds: since the last frame.
     """
     if posture is None:
         return 0.0
-    share = dict(verdict.probabilities).get(posture, 0.0)
+    share = dict(classification.probabilities).get(posture, 0.0)
     if before is None:
         return share
     return before + (1 - math.exp(-step_seconds / SHARE_SECONDS)) * (share - before)

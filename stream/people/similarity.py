@@ -15,7 +15,7 @@ from pose.poses import Poses
 __all__ = ["Bodies", "compare", "keypoint_similarity", "scores_apart"]
 
 BUFFER: Final = 0.3  # boxes grow on every side by this share of the square root of their area before comparison
-KEYPOINT_WEIGHT: Final = 0.5  # of the keypoints in the likeness; boxes have the rest
+KEYPOINT_WEIGHT: Final = 0.5  # of the keypoints in the similarity; boxes have the rest
 SEEN: Final = 0.5  # keypoints from this score on take part in a comparison
 DOUBLE: Final = 0.5
 """Two skeletons in one frame more alike than this are mostly one person's. Looked at by eye in a street scene: of 24
@@ -87,17 +87,17 @@ def compare(
     overlap = _overlap(corners, area, people)
     rows, columns = overlap.nonzero()
     among = np.count_nonzero(overlap[:people])  # so many pairs, the first ones, are two of the N
-    similarity = keypoint_similarity(
+    alike = keypoint_similarity(
         points.take(columns, axis=1), points.take(rows, axis=1), spread.astype(np.float32).take(rows, axis=0)
     )
     touching = overlap[rows, columns][among:]
-    likeness = touching + KEYPOINT_WEIGHT * (similarity[among:] - touching)
+    similarity = touching + KEYPOINT_WEIGHT * (alike[among:] - touching)
 
     person, other = columns.tolist(), rows.tolist()
-    met = zip(person[among:], other[among:], likeness.tolist(), strict=True)
-    likely = [(one, another - people, alike) for one, another, alike in met if alike >= least]
+    met = zip(person[among:], other[among:], similarity.tolist(), strict=True)
+    likely = [(one, another - people, value) for one, another, value in met if value >= least]
     likely.sort(key=itemgetter(2), reverse=True)
-    met = zip(person[:among], other[:among], similarity[:among].tolist(), strict=True)
+    met = zip(person[:among], other[:among], alike[:among].tolist(), strict=True)
     doubles = [pair for pair in met if pair[2] > DOUBLE]
     return likely, _better_first(doubles, bodies, scores) if doubles else []
 

@@ -35,7 +35,7 @@ class Tracker:
     """Follows the people of one source. Not thread-safe; use one per source.
 
     Args:
-        sure_score: people from this score on choose first, 0–1.
+        high_score_threshold: people from this score on choose first, 0–1.
         min_similarity: below this two people are not the same, 0–1.
         confirm_seconds: a person gets a number after having been seen for this long; one who is never sure, after three
             times as long.
@@ -51,14 +51,14 @@ class Tracker:
     def __init__(
         self,
         *,
-        sure_score: float = 0.5,
+        high_score_threshold: float = 0.5,
         min_similarity: float = 0.3,
         confirm_seconds: float = 0.2,
         max_lost_seconds: float = 2.0,
         least_score: float = 0.1,
         first_number: int = 1,
     ):
-        self.sure_score = sure_score
+        self.high_score_threshold = high_score_threshold
         self.min_similarity = min_similarity
         self.confirm_seconds = confirm_seconds
         self.max_lost_seconds = max_lost_seconds
@@ -100,7 +100,7 @@ class Tracker:
     ) -> tuple[dict[int, int], list[int]]:
         """The track of every person who has one, and the newcomers, all by their rows. Whoever is neither was found a
         second time."""
-        sure = {person for person, score in enumerate(scores) if score >= self.sure_score}
+        sure = {person for person, score in enumerate(scores) if score >= self.high_score_threshold}
         doubtful = set(range(len(scores))) - sure
         known = {track for track, identity in enumerate(self._tracks.identities) if identity.number is not None}
         unknown = set(range(len(self._tracks))) - known
@@ -159,7 +159,7 @@ class Tracker:
                 if tracks.credit_seconds[track] < -GRACE_SECONDS - TICK:
                     gone.add(track)
                 continue
-            tracks.credit_seconds[track] += elapsed * (1 if score >= self.sure_score else DOUBTFUL_WORTH)
+            tracks.credit_seconds[track] += elapsed * (1 if score >= self.high_score_threshold else DOUBTFUL_WORTH)
             if tracks.credit_seconds[track] >= self.confirm_seconds - TICK:
                 gone |= self._name(track, gone)
         return gone
@@ -171,7 +171,9 @@ class Tracker:
             track for track, identity in enumerate(tracks.identities)
             if identity.number is not None and track not in gone and tracks.seen_seconds[track] < born
         ]  # fmt: skip
-        distance, nearest = min(((tracks.way_back(track, newcomer), track) for track in lost), default=(np.inf, -1))
+        distance, nearest = min(
+            ((tracks.reid_distance(track, newcomer), track) for track in lost), default=(np.inf, -1)
+        )
         if distance <= 1:
             tracks.identities[newcomer] = tracks.identities[nearest]
             return {nearest}

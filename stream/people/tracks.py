@@ -155,7 +155,7 @@ class Tracks:
         known["points"], known["centre"], known["seen_seconds"] = new.swapaxes(0, 1), centre, seconds
         self.people.put(rows, known)
 
-    def way_back(self, lost: int, newcomer: int) -> float:
+    def reid_distance(self, lost: int, newcomer: int) -> float:
         """How far from where the one at row `lost` went the newcomer appeared, as a share of how far people get; above
         1, no further."""
         height, other = float(self.size[lost].max()), float(self.size[newcomer].max())

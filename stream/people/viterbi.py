@@ -1,7 +1,7 @@
-"""`LookAhead`: steady postures that know what comes next, for recordings.
+"""`FixedLagViterbi`: steady postures that know what comes next, for recordings.
 
 The postures of a person are the path through the frames with the most evidence, where every change costs
-`switch_seconds` of it (Viterbi's algorithm). What is shown at an instant is decided when `look_ahead_seconds` more have
+`switch_seconds` of it (Viterbi's algorithm). What is shown at an instant is decided when `lag_seconds` more have
 been seen, so a change begins where it began, not where it had become certain, and memory stays bounded.
 """
 
@@ -16,10 +16,10 @@ import numpy as np
 
 from stream.people.continuity import Continuity
 from stream.people.evidence import LEAST, evidence_of
-from stream.people.label_smoother import MAX_STEP, averaged_share
+from stream.people.label_smoother import MAX_STEP, averaged_probability
 from stream.scene import Person, Scene
 
-__all__ = ["LookAhead"]
+__all__ = ["FixedLagViterbi"]
 
 MAX_BYTES: Final = 2**30
 """Of pictures that wait, those of all sources together. Where two seconds hold more than this (4K at 60 frames per
@@ -45,7 +45,7 @@ class _Path:
     told: str | None = None  # the posture that was given out last
     told_seconds: float = 0.0
     since_seconds: float | None = None
-    share: float = 0.0
+    probability: float = 0.0
 
     def extend(self, frame: dict[str | None, float], seconds: float, step: float, cost: float) -> None:
         """Add what a frame says."""
@@ -97,25 +97,25 @@ class _Waiting:
     paths: tuple[_Path | None, ...]  # of the people, None for one whom the tracker does not know yet
 
 
-class LookAhead:
-    """Gives the scenes of recordings again with postures decided in hindsight. Not thread-safe.
+class FixedLagViterbi:
+    """Gives the scenes of recordings again with postures decided in fixed lag. Not thread-safe.
 
-        for scene in LookAhead()(scenes("clip.mp4")): ...
+        for scene in FixedLagViterbi()(scenes("clip.mp4")): ...
 
     Args:
-        look_ahead_seconds: how much later a scene comes out than it went in.
-        switch_seconds, unknown_share, grace_seconds: see `LabelSmoother`.
+        lag_seconds: how much later a scene comes out than it went in.
+        switch_seconds, unknown_probability, grace_seconds: see `LabelSmoother`.
     """
 
     def __init__(
         self,
         *,
-        look_ahead_seconds: float = 2.0,
+        lag_seconds: float = 2.0,
         switch_seconds: float = 0.6,
-        unknown_share: float = 0.25,
+        unknown_probability: float = 0.25,
         grace_seconds: float = 1.0,
     ):
-        self._settings = look_ahead_seconds, switch_seconds, unknown_share, grace_seconds
+        self._settings = lag_seconds, switch_seconds, unknown_probability, grace_seconds
         self._sources: dict[str, _Hindsight] = {}
 
     def __call__(self, found: Iterable[Scene]) -> Generator[Scene, None, None]:
@@ -145,11 +145,11 @@ class _Hindsight:
     """
 
     def __init__(
-        self, look_ahead_seconds: float, switch_seconds: float, unknown_share: float, grace_seconds: float
+        self, lag_seconds: float, switch_seconds: float, unknown_probability: float, grace_seconds: float
     ) -> None:
-        self.look_ahead_seconds = look_ahead_seconds
+        self.lag_seconds = lag_seconds
         self.switch_seconds = switch_seconds
-        self.unknown_share = unknown_share
+        self.unknown_probability = unknown_probability
         self._continuity = Continuity(grace_seconds=grace_seconds)
         self._paths: dict[int, _Path] = {}
         self._waiting: deque[_Waiting] = deque()
@@ -159,7 +159,7 @@ class _Hindsight:
     def push(self, scene: Scene) -> Iterator[Scene]:
         """Learn from the next scene; gives the scenes that are decided by it."""
         self._learn(scene)
-        yield from self._decided(self._seconds - self.look_ahead_seconds)
+        yield from self._decided(self._seconds - self.lag_seconds)
 
     def finish(self) -> Iterator[Scene]:
         """The scenes that are left when no more will come."""
@@ -176,7 +176,7 @@ class _Hindsight:
         by_row = {}
         for person, number in zip(known, persons, strict=True):
             path = self._paths.setdefault(number, _Path(self._seconds))
-            frame = evidence_of(person.verdict, self.unknown_share)
+            frame = evidence_of(person.classification, self.unknown_probability)
             path.extend(frame, self._seconds, self._step(path.seconds), self.switch_seconds)
             by_row[person.row] = path
         self._waiting.append(_Waiting(scene, self._seconds, tuple(by_row.get(person.row) for person in scene.people)))
@@ -205,7 +205,7 @@ class _Hindsight:
         if switched:
             path.told = posture
             path.since_seconds = None if posture is None else seconds
-        before = None if switched else path.share
-        path.share = averaged_share(posture, person.verdict, before, seconds - path.told_seconds)
+        before = None if switched else path.probability
+        path.probability = averaged_probability(posture, person.classification, before, seconds - path.told_seconds)
         path.told_seconds = seconds
-        return replace(person, posture=posture, share=path.share, since_seconds=path.since_seconds)
+        return replace(person, posture=posture, probability=path.probability, since_seconds=path.since_seconds)

@@ -1,4 +1,4 @@
-"""`Gathering`: the frames of any number of sources, as batches for the network."""
+"""`FrameBatcher`: the frames of any number of sources, as batches for the network."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Final, Self
 from pose.closing import Closing
 from stream.errors import SourceError
 from stream.frame import Frame
-from stream.reading.reader import JOIN_SECONDS, Handoff
+from stream.reading.reader import JOIN_SECONDS, BackgroundReader
 from stream.sources.base import Source
 from stream.sources.transformed import PreparedSource
 
 if TYPE_CHECKING:
     from pose.estimator import PoseEstimator
 
-__all__ = ["DROP_CAUSES", "Gathering"]
+__all__ = ["DROP_CAUSES", "FrameBatcher"]
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ WINDOW_SHARE: Final = 0.5  # of a batch's time that a GPU may wait for company
 WORK_MEMORY: Final = 0.8  # of the average time a batch takes
 
 
-class Gathering(Closing):
+class FrameBatcher(Closing):
     """Reads every source on a thread of its own and makes batches of what is there. A context manager.
 
     Live sources give their freshest frame, the one served longest ago first, so a slow camera is never behind a fast
@@ -46,11 +46,11 @@ class Gathering(Closing):
     A recording that fails does not stop the others: its error rises from `take` when they have all ended.
 
     Args:
-        sources: with different names. The gathering closes them.
+        sources: with different names. The batcher closes them.
         batch_size: frames in a batch, at most; `fit` sets it later. Of a recording, `READ_AHEAD` batches may wait.
         stale_seconds: a live frame older than this when its turn comes is left out.
         window_share: the collection window as a share of a batch's time; `fit` sets it later.
-        stage: see `Handoff`.
+        stage: see `BackgroundReader`.
         join_timeout_seconds: how long leaving may take, for all sources together.
 
     Raises:
@@ -76,11 +76,13 @@ class Gathering(Closing):
         self._join_timeout_seconds = join_timeout_seconds
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
-        self._handoffs = [
-            Handoff(source, capacity=READ_AHEAD * batch_size, stage=stage, lock=self._lock, changed=self._changed)
+        self._readers = [
+            BackgroundReader(
+                source, capacity=READ_AHEAD * batch_size, stage=stage, lock=self._lock, changed=self._changed
+            )
             for source in sources
         ]  # those served longest ago first
-        self._by_name = {handoff.source.name: handoff for handoff in self._handoffs}
+        self._by_name = {reader.source.name: reader for reader in self._readers}
         self._stale = dict.fromkeys(self.sources, 0)
         self._failures: dict[str, Exception] = {}
         self._raised = False
@@ -88,8 +90,8 @@ class Gathering(Closing):
         self._work_seconds = 0.0
 
     def __enter__(self) -> Self:
-        for handoff in self._handoffs:
-            handoff.__enter__()
+        for reader in self._readers:
+            reader.__enter__()
         return self
 
     def fit(self, estimator: PoseEstimator) -> None:
@@ -99,8 +101,8 @@ class Gathering(Closing):
             gpu = estimator.device.type == "cuda"
             self.batch_size = estimator.batch_size if gpu or not self.live else 1
             self.window_share = WINDOW_SHARE if gpu else 0.0
-            for handoff in self._handoffs:
-                handoff.resize(READ_AHEAD * self.batch_size)
+            for reader in self._readers:
+                reader.resize(READ_AHEAD * self.batch_size)
 
     @property
     def live(self) -> bool:
@@ -111,7 +113,7 @@ class Gathering(Closing):
     def ended(self) -> bool:
         """No frame is left and none will come."""
         with self._lock:
-            return all(handoff.ended for handoff in self._handoffs) and (self._raised or not self._failures)
+            return all(reader.ended for reader in self._readers) and (self._raised or not self._failures)
 
     def drops(self, name: str) -> dict[str, int]:
         """How many frames of a live source were left out for what cause, so far; see `DROP_CAUSES`."""
@@ -161,7 +163,7 @@ class Gathering(Closing):
         return []
 
     def _all_over(self) -> bool:
-        return all(handoff.ended for handoff in self._handoffs)
+        return all(reader.ended for reader in self._readers)
 
     def _note_work(self) -> None:
         """The time since the last batch was given is what a batch takes."""
@@ -172,13 +174,13 @@ class Gathering(Closing):
             self._gave_seconds = None
 
     def _collect_failures(self) -> None:
-        for handoff in self._handoffs:
-            if not handoff.waiting and handoff.filled and not handoff.ended:
+        for reader in self._readers:
+            if not reader.waiting and reader.filled and not reader.ended:
                 try:
-                    handoff.take(timeout_seconds=0)
+                    reader.take(timeout_seconds=0)
                 except SourceError as error:
-                    self._failures[handoff.source.name] = error
-                    if len(self._handoffs) > 1:
+                    self._failures[reader.source.name] = error
+                    if len(self._readers) > 1:
                         log.warning("%s", error)
 
     def _failure(self) -> Exception:
@@ -186,63 +188,63 @@ class Gathering(Closing):
         return errors[0] if len(errors) == 1 else SourceError("\n".join(map(str, errors)))
 
     def _ready(self) -> bool:
-        if any(handoff.waiting for handoff in self._handoffs if handoff.source.live):
+        if any(reader.waiting for reader in self._readers if reader.source.live):
             return True
         # A full batch of a recording is cheaper, and waiting for it costs nothing; beside cameras it would.
         wanted = 1 if self.live else self.batch_size
         return any(
-            handoff.waiting >= wanted or (handoff.waiting and handoff.filled)
-            for handoff in self._handoffs
-            if not handoff.source.live
+            reader.waiting >= wanted or (reader.waiting and reader.filled)
+            for reader in self._readers
+            if not reader.source.live
         )
 
     def _await_company(self) -> None:
         """Wait for cameras that are about to give a frame."""
-        cameras = [handoff for handoff in self._handoffs if handoff.source.live]
+        cameras = [reader for reader in self._readers if reader.source.live]
         now = time.monotonic()
-        oldest = min((handoff.oldest_seconds for handoff in cameras), default=now)
+        oldest = min((reader.oldest_seconds for reader in cameras), default=now)
         until = min(now + self.window_share * self._work_seconds, oldest + self.stale_seconds / 2)
         while (left := until - time.monotonic()) > 0:
-            if sum(handoff.waiting for handoff in cameras) >= self.batch_size:
+            if sum(reader.waiting for reader in cameras) >= self.batch_size:
                 return
-            if not any(handoff.expected_seconds <= until for handoff in cameras if not handoff.waiting):
+            if not any(reader.expected_seconds <= until for reader in cameras if not reader.waiting):
                 return
             self._changed.wait(left)
 
     def _pick(self) -> list[Frame]:
-        cameras = [handoff for handoff in self._handoffs if handoff.source.live and handoff.waiting]
-        recordings = [handoff for handoff in self._handoffs if not handoff.source.live and handoff.waiting]
+        cameras = [reader for reader in self._readers if reader.source.live and reader.waiting]
+        recordings = [reader for reader in self._readers if not reader.source.live and reader.waiting]
         room = max(self.batch_size - bool(recordings), 1)
         if recordings and cameras and self.batch_size == 1:  # they take turns
-            order = [handoff for handoff in self._handoffs if handoff in (cameras[0], recordings[0])]
+            order = [reader for reader in self._readers if reader in (cameras[0], recordings[0])]
             cameras, recordings = ([cameras[0]], []) if order[0] is cameras[0] else ([], recordings)
         batch: list[Frame] = []
-        for handoff in cameras:
+        for reader in cameras:
             if len(batch) == room:
                 break
-            self._serve(handoff)
-            (frame,) = handoff.take()
+            self._serve(reader)
+            (frame,) = reader.take()
             if time.monotonic() - frame.captured_seconds > self.stale_seconds:
-                self._stale[handoff.source.name] += 1
+                self._stale[reader.source.name] += 1
             else:
                 batch.append(frame)
         if recordings and len(batch) < self.batch_size:
             # Of one recording at a time: its pictures have one size, so they go through the network together.
-            complete = (handoff for handoff in recordings if handoff.waiting >= self.batch_size or handoff.filled)
+            complete = (reader for reader in recordings if reader.waiting >= self.batch_size or reader.filled)
             chosen = next(complete, recordings[0])
             self._serve(chosen)
             batch += chosen.take(self.batch_size - len(batch), timeout_seconds=0)
         return batch
 
-    def _serve(self, handoff: Handoff) -> None:
+    def _serve(self, reader: BackgroundReader) -> None:
         """Put it behind all others."""
-        self._handoffs.remove(handoff)
-        self._handoffs.append(handoff)
+        self._readers.remove(reader)
+        self._readers.append(reader)
 
     def close(self) -> None:
         """Close all sources and join their threads. Twice does no harm."""
-        for handoff in self._handoffs:
-            handoff.stop()
+        for reader in self._readers:
+            reader.stop()
         until = time.monotonic() + self._join_timeout_seconds
-        for handoff in self._handoffs:
-            handoff.join(until - time.monotonic())
+        for reader in self._readers:
+            reader.join(until - time.monotonic())

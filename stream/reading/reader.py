@@ -1,4 +1,4 @@
-"""`Handoff`: puts a source on a thread of its own. The one threading primitive between camera and network."""
+"""`BackgroundReader`: puts a source on a thread of its own. The one threading primitive between camera and network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pose.closing import Closing
 from stream.frame import Frame
 from stream.sources.base import Source
 
-__all__ = ["Handoff"]
+__all__ = ["BackgroundReader"]
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ JOIN_SECONDS: Final = 6.0  # a camera that froze in the middle of a read holds i
 INTERVAL_MEMORY: Final = 0.8  # of the average time between two frames
 
 
-class Handoff(Closing):
+class BackgroundReader(Closing):
     """Frames of a source, read ahead on a thread of its own. A context manager; iterate inside it.
 
     A live source has one place: a newer frame takes it, the older one is dropped and counted. A recording or pictures
@@ -31,7 +31,7 @@ class Handoff(Closing):
     An error of the source rises where you iterate, after the frames before it. Leaving the `with` closes the source
     (only that wakes one that waits to reconnect) and joins the thread.
 
-        with Handoff(open_source("clip.mp4")) as frames:
+        with BackgroundReader(open_source("clip.mp4")) as frames:
             for frame in frames:
                 ...
 

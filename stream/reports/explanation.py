@@ -5,53 +5,58 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from index import PostureIndex, Unknown, Verdict
+from index import Classification, PostureIndex, Unknown
 from index.building.pictures import printable
 from stream.settings.model import Settings
 
 __all__ = ["explain"]
 
 
-def explain(verdict: Verdict, keypoints: NDArray[np.float32], index: PostureIndex, settings: Settings) -> str:
+def explain(
+    classification: Classification, keypoints: NDArray[np.float32], index: PostureIndex, settings: Settings
+) -> str:
     """One sentence: for a label, what spoke for it; for an unknown, which threshold was missed, and by what value.
 
     Args:
-        verdict: of one person.
+        classification: of one person.
         keypoints: the person's, `[17, 3]`.
         index: the database that was asked.
         settings: what it was asked with.
     """
     radius = index.rejection_radius
-    if verdict.reason is None:
+    distance = f"the median distance to its {len(classification.entries)} neighbours is {classification.distance:.3f}"
+    if classification.reason is None:
         limit = "" if radius is None else f", within the rejection radius of {radius:.3f}"
-        votes = f"{verdict.share:.0%} of the vote, at least {settings.index.min_share:.0%} is asked for"
-        return f"{votes}; the median distance to its {len(verdict.entries)} neighbours is {verdict.distance:.3f}{limit}"
-    if verdict.reason is Unknown.TOO_FEW_KEYPOINTS:
+        votes = (
+            f"{classification.probability:.0%} of the vote, at least {settings.index.min_probability:.0%} is asked for"
+        )
+        return f"{votes}; {distance}{limit}"
+    if classification.reason is Unknown.TOO_FEW_KEYPOINTS:
         seen = int((keypoints[:, 2] >= settings.pose.keypoint_threshold).sum())
         return (
             f"{seen} of {len(keypoints)} keypoints score {settings.pose.keypoint_threshold:g} or more, "
             f"pose.min_keypoints asks for {settings.pose.min_keypoints}"
         )
-    if verdict.reason is Unknown.TOO_FAR and radius is not None:
-        return (
-            f"the median distance to its {len(verdict.entries)} neighbours is {verdict.distance:.3f}, beyond the "
-            f"rejection radius of {radius:.3f}"
-        )
-    if verdict.reason is Unknown.NO_MAJORITY:
-        shares = [f"{printable(label)} {share:.0%}" for label, share in verdict.probabilities]
-        if verdict.share < settings.index.min_share:
-            return f"the vote is {', '.join(shares)}; index.min_share asks for {settings.index.min_share:.0%}"
+    if classification.reason is Unknown.TOO_FAR and radius is not None:
+        return f"{distance}, beyond the rejection radius of {radius:.3f}"
+    if classification.reason is Unknown.NO_MAJORITY:
+        shares = [f"{printable(label)} {share:.0%}" for label, share in classification.probabilities]
+        if classification.probability < settings.index.min_probability:
+            return (
+                f"the vote is {', '.join(shares)}; index.min_probability asks for {settings.index.min_probability:.0%}"
+            )
         return f"the vote is {', '.join(shares)}: nobody is ahead"
-    if verdict.reason is Unknown.TOO_CLOSE:
-        (first, share), (second, rival) = verdict.probabilities[:2]
+    if classification.reason is Unknown.TOO_CLOSE:
+        (first, share), (second, rival) = classification.probabilities[:2]
         return (
             f"{printable(first)} {share:.0%} is {share - rival:.0%} ahead of {printable(second)}; "
             f"index.min_margin asks for {settings.index.min_margin:.0%}"
         )
-    if verdict.reason is Unknown.TOO_SMALL:
+    if classification.reason is Unknown.TOO_SMALL:
         return f"the box is less than pose.min_person_px ({settings.pose.min_person_px:g}) pixels long"
-    if verdict.reason is Unknown.COLLAPSED:
+    if classification.reason is Unknown.COLLAPSED:
         return "the keypoints that are seen lie on one heap in the box"
-    if verdict.reason is Unknown.OTHER:
-        return f"it is most like the examples of {verdict.best!r}, {verdict.share:.0%}: none of the postures"
-    return str(verdict.reason)
+    if classification.reason is Unknown.OTHER:
+        probability = f"{classification.probability:.0%}"
+        return f"it is most like the examples of {classification.best!r}, {probability}: none of the postures"
+    return str(classification.reason)

@@ -55,8 +55,8 @@ class SourceTally:
             self.ages.append(now - scene.frame.captured_seconds)
         for person in scene.people:
             self.postures[person.posture] = self.postures.get(person.posture, 0) + 1
-            if person.verdict.reason is not None:
-                reason = str(person.verdict.reason)
+            if person.classification.reason is not None:
+                reason = str(person.classification.reason)
                 self.reasons[reason] = self.reasons.get(reason, 0) + 1
 
     @property

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -16,6 +17,19 @@ from stream.settings.model import Settings
 __all__ = ["load_settings"]
 
 KeyPath = tuple[str, ...]
+
+log = logging.getLogger(__name__)
+
+RENAMED: Final[dict[KeyPath, KeyPath]] = {
+    ("steadying",): ("keypoint_filter",),
+    ("keypoint_filter", "resting_cutoff_hz"): ("keypoint_filter", "min_cutoff_hz"),
+    ("keypoint_filter", "moving_cutoff_hz"): ("keypoint_filter", "beta"),
+    ("index", "min_share"): ("index", "min_probability"),
+    ("smoothing", "unknown_share"): ("smoothing", "unknown_probability"),
+    ("smoothing", "look_ahead_seconds"): ("smoothing", "lag_seconds"),
+    ("tracking", "sure_score"): ("tracking", "high_score_threshold"),
+}
+"""Settings that had another name until version 0.2; a section comes before what is in it."""
 
 
 def load_settings(file: str | Path | None = None, overrides: Sequence[str] = ()) -> Settings:
@@ -35,6 +49,7 @@ def load_settings(file: str | Path | None = None, overrides: Sequence[str] = ())
         values = _read(path, places, faults)
     for override in overrides:
         _apply(override, values, places, faults)
+    _rename(values, places, faults)
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
@@ -108,6 +123,28 @@ def _apply(override: str, values: dict[str, Any], places: dict[KeyPath, str], fa
     for depth in range(1, len(path)):
         places.setdefault(path[:depth], place)
     places[path] = place
+
+
+def _rename(values: dict[str, Any], places: dict[KeyPath, str], faults: list[str]) -> None:
+    """Settings under their old names move to the new ones, with a line each."""
+    for old, new in RENAMED.items():
+        section: Any = values
+        for part in old[:-1]:
+            section = section.get(part) if isinstance(section, dict) else None
+        if not isinstance(section, dict) or old[-1] not in section:
+            continue
+        place, before, after = places.get(old, "settings"), ".".join(old), ".".join(new)
+        value = section.pop(old[-1])
+        given = section.get(new[-1])
+        if isinstance(given, dict) and isinstance(value, dict) and not given.keys() & value.keys():
+            value = given | value
+        elif new[-1] in section:
+            faults.append(f"{place}: {before} is the old name of {after}, which is set as well. Keep {after}.")
+            continue
+        log.warning("%s: %s is now called %s.", place, before, after)
+        section[new[-1]] = value
+        for path in [path for path in places if path[: len(old)] == old]:
+            places.setdefault((*new, *path[len(old) :]), places[path])
 
 
 def _sentences(error: ValidationError, places: dict[KeyPath, str]) -> Iterable[str]:

@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 
 __all__ = [
     "IndexSettings",
+    "KeypointFilterSettings",
     "NamedSource",
     "OutputSettings",
     "OverlaySettings",
@@ -19,7 +20,6 @@ __all__ = [
     "Settings",
     "SmoothingSettings",
     "SourceSettings",
-    "SteadyingSettings",
     "TrackingSettings",
 ]
 
@@ -60,7 +60,7 @@ class IndexSettings(_Section):
     embedding: Literal["gravity59", "nose25"] = "gravity59"
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     k: Annotated[int, Field(ge=1, le=1000)] = 32
-    min_share: Share = 0.4
+    min_probability: Share = 0.4
     min_margin: Share = 0.1
 
 
@@ -101,27 +101,27 @@ class NamedSource(SourceSettings):
 class TrackingSettings(_Section):
     """Following people from frame to frame."""
 
-    sure_score: Share = 0.3
+    high_score_threshold: Share = 0.3
     min_similarity: Share = 0.3
     confirm_seconds: Seconds = 0.2
     max_lost_seconds: Seconds = 2.0
 
 
-class SteadyingSettings(_Section):
+class KeypointFilterSettings(_Section):
     """Steadying keypoints over time, before the posture is told from them."""
 
     enabled: bool = True
-    resting_cutoff_hz: Annotated[float, Field(gt=0, le=1000)] = 1.0
-    moving_cutoff_hz: Annotated[float, Field(ge=0, le=1000)] = 0.7
+    min_cutoff_hz: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    beta: Annotated[float, Field(ge=0, le=1000)] = 0.7
 
 
 class SmoothingSettings(_Section):
     """Steadying labels over time."""
 
     switch_seconds: Seconds = 0.6
-    unknown_share: Annotated[float, Field(ge=0.05, lt=1)] = 0.25
+    unknown_probability: Annotated[float, Field(ge=0.05, lt=1)] = 0.25
     grace_seconds: Seconds = 1.0
-    look_ahead_seconds: Seconds = 2.0
+    lag_seconds: Seconds = 2.0
 
 
 class OverlaySettings(_Section):
@@ -150,7 +150,7 @@ class Settings(_Section):
     source: SourceSettings = SourceSettings()
     sources: Annotated[tuple[NamedSource, ...], FromList] = ()
     tracking: TrackingSettings = TrackingSettings()
-    steadying: SteadyingSettings = SteadyingSettings()
+    keypoint_filter: KeypointFilterSettings = KeypointFilterSettings()
     smoothing: SmoothingSettings = SmoothingSettings()
     overlay: OverlaySettings = OverlaySettings()
     output: OutputSettings = OutputSettings()

@@ -112,9 +112,10 @@ def scene_record(scene: Scene) -> dict[str, Any]:
 
     `source`, `file` (the picture's own, in a folder of pictures), `frame` (its number), `epoch`, `seconds` (the clock
     of `since_seconds`), `media_seconds`, `width`, `height`, and `people`, most prominent first. Of each person:
-    `track`, `posture` and `since_seconds` (steady), `label`, `share`, `distance`, `reason` (this frame's), `neighbours`
-    (label and distance of the nearest entries), `box` (x1, y1, x2, y2 px), `score`, `keypoints` (17 times x px, y px,
-    score). A person who is in no track yet has the nulls for it and is in the list all the same.
+    `track`, `posture` and `since_seconds` (steady), `label`, `probability` (also as `share`, its old name), `distance`,
+    `reason` (this frame's), `neighbours` (label and distance of the nearest entries), `box` (x1, y1, x2, y2 px),
+    `score`, `keypoints` (17 times x px, y px, score). A person who is in no track yet has the nulls for it and is in
+    the list all the same.
 
     A sink fills in what only live sources have: `captured_at` (ISO 8601, UTC), `age_seconds` (from capture to this
     line) and `drops` (frames left out so far, by cause).
@@ -141,20 +142,22 @@ def scene_record(scene: Scene) -> dict[str, Any]:
 
 
 def _person(scene: Scene, row: int, person: Person | None) -> dict[str, Any]:
-    verdict = person.verdict if person is not None else None
+    classification = person.classification if person is not None else None
+    probability = _rounded(classification.probability, 4) if classification is not None else None
     return {
         "track": person.track if person is not None else None,
         "posture": person.posture if person is not None else None,
         "since_seconds": _rounded(person.since_seconds, 6) if person is not None else None,
-        "label": verdict.label if verdict is not None else None,
-        "share": _rounded(verdict.share, 4) if verdict is not None else None,
-        "distance": _rounded(verdict.distance, 4) if verdict is not None else None,
-        "reason": str(verdict.reason) if verdict is not None and verdict.reason is not None else None,
+        "label": classification.label if classification is not None else None,
+        "probability": probability,
+        "share": probability,  # the name of `probability` until version 0.2
+        "distance": _rounded(classification.distance, 4) if classification is not None else None,
+        "reason": str(classification.reason) if classification and classification.reason is not None else None,
         "neighbours": [
             [label, _rounded(distance, 4)]
-            for label, distance in zip(verdict.labels, verdict.distances, strict=True)
+            for label, distance in zip(classification.labels, classification.distances, strict=True)
         ]
-        if verdict is not None
+        if classification is not None
         else [],
         "box": [_rounded(value, 1) for value in scene.poses.boxes[row].tolist()],
         "score": _rounded(float(scene.poses.scores[row]), 4),

@@ -56,8 +56,8 @@ class LiveSource(Closing):
     camera's time is set, and is invented by FFmpeg for MJPEG (25 fps whatever comes), so a live frame's time is when it
     arrived.
 
-    Read it all the time, on a thread of its own (`Handoff`): frames that nobody takes become old in the network's
-    buffers. `status` and `close()` are for any thread.
+    Read it all the time, on a thread of its own (`BackgroundReader`): frames that nobody takes become old in the
+    network's buffers. `status` and `close()` are for any thread.
 
     Args:
         address: webcam number, device path or name, or network address.

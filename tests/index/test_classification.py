@@ -19,20 +19,20 @@ def matches(entries: list[list[int]], distances: list[list[float]]) -> Matches:
 
 
 def test_nearer_neighbours_weigh_more() -> None:
-    (verdict,) = vote(matches([[0, 2, 3]], [[0.09, 0.49, 0.49]]), CODES, CLASSES)
-    assert verdict.label == verdict.best == "standing"
-    assert verdict.share == pytest.approx(10 / (10 + 2 + 2), rel=1e-6)
-    assert verdict.distance == pytest.approx(0.49)
-    assert verdict.reason is None
-    assert verdict.entries == (0, 2, 3)
-    assert verdict.labels == ("standing", "sitting", "sitting")
-    assert verdict.distances == pytest.approx((0.09, 0.49, 0.49))
+    (classification,) = vote(matches([[0, 2, 3]], [[0.09, 0.49, 0.49]]), CODES, CLASSES)
+    assert classification.label == classification.best == "standing"
+    assert classification.probability == pytest.approx(10 / (10 + 2 + 2), rel=1e-6)
+    assert classification.distance == pytest.approx(0.49)
+    assert classification.reason is None
+    assert classification.entries == (0, 2, 3)
+    assert classification.labels == ("standing", "sitting", "sitting")
+    assert classification.distances == pytest.approx((0.09, 0.49, 0.49))
 
 
 def test_one_exact_copy_does_not_outvote_near_neighbours() -> None:
-    (verdict,) = vote(matches([[0, 2, 3, 4]], [[0.0, EPSILON, EPSILON, EPSILON]]), CODES, CLASSES)
-    assert verdict.label == "sitting"
-    assert verdict.share == pytest.approx(0.6)
+    (classification,) = vote(matches([[0, 2, 3, 4]], [[0.0, EPSILON, EPSILON, EPSILON]]), CODES, CLASSES)
+    assert classification.label == "sitting"
+    assert classification.probability == pytest.approx(0.6)
 
 
 def test_median_of_an_even_number_and_of_missing_neighbours() -> None:
@@ -42,27 +42,27 @@ def test_median_of_an_even_number_and_of_missing_neighbours() -> None:
     assert first.distance == pytest.approx(0.3)
     assert second.distance == pytest.approx(0.2)
     assert second.entries == (0, 1)
-    assert second.share == pytest.approx(1)
+    assert second.probability == pytest.approx(1)
 
 
 def test_no_majority() -> None:
     three = ("standing", "sitting", "lying")
-    (verdict,) = vote(matches([[0, 1, 2]], [[0.1, 0.1, 0.1]]), np.array([0, 1, 2]), three)
-    assert verdict.label is None
-    assert verdict.reason == "no majority"
+    (classification,) = vote(matches([[0, 1, 2]], [[0.1, 0.1, 0.1]]), np.array([0, 1, 2]), three)
+    assert classification.label is None
+    assert classification.reason == "no majority"
     (tie,) = vote(matches([[0, 2]], [[0.1, 0.1]]), CODES, CLASSES)
     assert tie.reason is Unknown.NO_MAJORITY  # half of the vote each is no majority
-    assert tie.share == pytest.approx(0.5)
-    (lower,) = vote(matches([[0, 1, 2]], [[0.1, 0.2, 0.2]]), np.array([0, 1, 2]), three, min_share=0.4)
+    assert tie.probability == pytest.approx(0.5)
+    (lower,) = vote(matches([[0, 1, 2]], [[0.1, 0.2, 0.2]]), np.array([0, 1, 2]), three, min_probability=0.4)
     assert lower.label == "standing"
 
 
 def test_too_far_comes_before_no_majority() -> None:
     far = matches([[0, 1, 2]], [[0.5, 1.2, 1.3]])
-    (verdict,) = vote(far, CODES, CLASSES, radius=1.19)
-    assert (verdict.label, verdict.reason) == (None, Unknown.TOO_FAR)
-    assert verdict.best == "standing"
-    assert verdict.entries == (0, 1, 2)
+    (classification,) = vote(far, CODES, CLASSES, radius=1.19)
+    assert (classification.label, classification.reason) == (None, Unknown.TOO_FAR)
+    assert classification.best == "standing"
+    assert classification.entries == (0, 1, 2)
     (near,) = vote(far, CODES, CLASSES, radius=1.21)
     assert near.label == "standing"
     (free,) = vote(far, CODES, CLASSES, radius=None)
@@ -74,7 +74,7 @@ def test_nobody_to_ask() -> None:
     (untold,) = vote(nothing, CODES, CLASSES)
     assert (untold.label, untold.reason) == (None, Unknown.TOO_FEW_KEYPOINTS)
     assert untold.entries == untold.labels == untold.distances == ()
-    assert untold.share == 0
+    assert untold.probability == 0
     assert np.isnan(untold.distance)
     (empty,) = vote(nothing, np.zeros(0, int), ())
     assert empty.reason is Unknown.EMPTY_DATABASE
@@ -88,26 +88,26 @@ def test_many_people_at_once_equal_one_by_one() -> None:
     entries = np.array([random.choice(100, 5, replace=False) for _ in range(200)])
     distances = np.sort(random.random((200, 5)).astype(np.float32), axis=1)
     together = vote(Matches(entries, distances), codes, classes, radius=0.7)
-    for row, verdict in enumerate(together):
+    for row, classification in enumerate(together):
         (alone,) = vote(Matches(entries[row : row + 1], distances[row : row + 1]), codes, classes, radius=0.7)
-        assert alone == verdict
+        assert alone == classification
         weights: dict[str, float] = {}
         for entry, distance in zip(entries[row], distances[row], strict=True):  # the plain reading
             name = classes[codes[entry]]
             weights[name] = weights.get(name, 0) + 1 / (float(distance) + EPSILON)
         best = max(weights, key=lambda name: weights[name])
-        assert verdict.best == best
-        assert verdict.share == pytest.approx(weights[best] / sum(weights.values()))
-        assert verdict.distance == pytest.approx(np.median(distances[row]))
+        assert classification.best == best
+        assert classification.probability == pytest.approx(weights[best] / sum(weights.values()))
+        assert classification.distance == pytest.approx(np.median(distances[row]))
 
 
 def test_values_are_read_only() -> None:
     found = matches([[0]], [[1.0]])
     with pytest.raises(ValueError, match="read-only"):
         found.entries[0, 0] = 3
-    (verdict,) = vote(found, CODES, CLASSES)
+    (classification,) = vote(found, CODES, CLASSES)
     with pytest.raises(dataclasses.FrozenInstanceError):
-        verdict.label = "x"  # type: ignore[misc]
+        classification.label = "x"  # type: ignore[misc]
     with pytest.raises(ValueError, match=r"expected \[N, k\]"):
         Matches(np.zeros((2, 3), np.int64), np.zeros((2, 4), np.float32))
     assert repr(found) == "Matches(people=1, k=1)"
@@ -115,10 +115,12 @@ def test_values_are_read_only() -> None:
 
 def test_probabilities_are_the_parts_of_the_vote_likeliest_first():
     matches = Matches(np.array([[2, 0, 1]]), np.array([[0.1, 0.2, 0.3]], np.float32))
-    (verdict,) = vote(matches, np.array([0, 1, 0]), ("lying", "sitting"), min_share=0.9)
+    (classification,) = vote(matches, np.array([0, 1, 0]), ("lying", "sitting"), min_probability=0.9)
     weights = {row: 1 / (distance + 0.01) for row, distance in ((2, 0.1), (0, 0.2), (1, 0.3))}
     total = sum(weights.values())
     expected = [("lying", (weights[2] + weights[0]) / total), ("sitting", weights[1] / total)]
-    assert verdict.label is None
-    assert [label for label, _ in verdict.probabilities] == [label for label, _ in expected]
-    np.testing.assert_allclose([part for _, part in verdict.probabilities], [part for _, part in expected], rtol=1e-6)
+    assert classification.label is None
+    assert [label for label, _ in classification.probabilities] == [label for label, _ in expected]
+    np.testing.assert_allclose(
+        [part for _, part in classification.probabilities], [part for _, part in expected], rtol=1e-6
+    )

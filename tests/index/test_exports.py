@@ -18,12 +18,12 @@ def test_public_names() -> None:
     assert index.__all__ == [
         "Added",
         "BuildReport",
+        "Classification",
         "Examples",
         "Matches",
         "Outcome",
         "PostureIndex",
         "Unknown",
-        "Verdict",
         "add_folder",
         "build_index",
         "choose_prefix",

@@ -14,7 +14,7 @@ import pytest
 
 from index import Matches, Outcome, PostureIndex, Unknown
 from index.errors import DatabaseMismatch
-from pose.embeddings.quality_gate import Unfit
+from pose.embeddings.quality_gate import RejectReason
 from pose.embeddings.registry import DEFAULT_EMBEDDING
 from pose.poses import Poses
 from tests.worlds import person
@@ -48,11 +48,25 @@ def test_a_whole_batch_is_named_in_one_search(taught: PostureIndex, monkeypatch:
     rows[3] = 0.2 + 0.0495  # between the two, and far from both
     rows[4, 0] = np.nan
     rows[5] = 30
-    verdicts = taught.classify(rows)
-    assert [verdict.label for verdict in verdicts] == ["standing", "sitting", "lying", None, None, None]
-    assert [verdict.reason for verdict in verdicts] == [None, None, None, "too far", "too few keypoints", "too far"]
-    assert verdicts[1].share == pytest.approx(1)
-    assert set(verdicts[1].entries) <= set(range(10, 20))
+    classifications = taught.classify(rows)
+    assert [classification.label for classification in classifications] == [
+        "standing",
+        "sitting",
+        "lying",
+        None,
+        None,
+        None,
+    ]
+    assert [classification.reason for classification in classifications] == [
+        None,
+        None,
+        None,
+        "too far",
+        "too few keypoints",
+        "too far",
+    ]
+    assert classifications[1].probability == pytest.approx(1)
+    assert set(classifications[1].entries) <= set(range(10, 20))
     assert searches == [6]
     assert taught.classify(np.zeros((0, 25), np.float32)) == []
 
@@ -64,8 +78,8 @@ def test_a_new_database_is_what_build_makes() -> None:
 def test_an_empty_database_says_so() -> None:
     index = PostureIndex("nose25", device="cpu")
     assert index.rejection_radius is None
-    for verdict in index.classify(np.zeros((2, 25), np.float32)):
-        assert verdict.reason is Unknown.EMPTY_DATABASE
+    for classification in index.classify(np.zeros((2, 25), np.float32)):
+        assert classification.reason is Unknown.EMPTY_DATABASE
     assert len(index.examples) == 0
 
 
@@ -156,7 +170,7 @@ def test_teaching_while_asking(taught: PostureIndex, clusters) -> None:
     def ask() -> None:
         while not stop.is_set():
             try:
-                assert [verdict.label for verdict in taught.classify(rows[[0, 10, 20]])] == [
+                assert [classification.label for classification in taught.classify(rows[[0, 10, 20]])] == [
                     "standing", "sitting", "lying"
                 ]  # fmt: skip
             except Exception as fault:
@@ -199,16 +213,16 @@ def test_importing_is_light() -> None:
 def test_other_is_a_label_that_names_nothing(taught: PostureIndex, clusters) -> None:
     rows = clusters[0]
     taught.add(rows[:10] + np.float32(0.9), ["other"] * 10)
-    (verdict,) = taught.classify(rows[:1] + np.float32(0.9))
-    assert (verdict.label, verdict.best, verdict.reason) == (None, "other", Unknown.OTHER)
+    (classification,) = taught.classify(rows[:1] + np.float32(0.9))
+    assert (classification.label, classification.best, classification.reason) == (None, "other", Unknown.OTHER)
     assert taught.classify(rows[:1])[0].label == "standing"
 
 
 def test_why_somebody_could_not_be_embedded_is_said(taught: PostureIndex, clusters) -> None:
     rows = np.concatenate((clusters[0][:1], np.full((2, 25), np.nan, np.float32)))
-    verdicts = taught.classify(rows, unfit=[None, Unfit.TOO_SMALL, None])
-    assert [verdict.reason for verdict in verdicts] == [None, "too small", "too few keypoints"]
-    assert {str(reason) for reason in Unfit} <= {str(reason) for reason in Unknown}
+    classifications = taught.classify(rows, reject_reasons=[None, RejectReason.TOO_SMALL, None])
+    assert [classification.reason for classification in classifications] == [None, "too small", "too few keypoints"]
+    assert {str(reason) for reason in RejectReason} <= {str(reason) for reason in Unknown}
 
 
 def test_reembedding_needs_no_pictures(pictures_of) -> None:

@@ -61,7 +61,7 @@ def test_everybody_is_named_and_followed(index):
     assert [scene.frame.number for scene in scenes] == list(range(20))
     last = scenes[-1]
     assert [(p.row, p.track, p.posture) for p in last.people] == [(0, 1, "upright"), (1, 2, "bowed")]
-    assert all(p.verdict.reason is None and p.share > 0.9 for p in last.people)
+    assert all(p.classification.reason is None and p.probability > 0.9 for p in last.people)
     assert scenes[0].people[0].posture is None  # one frame is no evidence
 
 
@@ -84,8 +84,8 @@ def test_what_is_judged_is_what_is_shown_steadied_keypoints(index):
     assert np.abs(last.poses.keypoints - resting).mean() < np.abs(people[-1].keypoints - resting).mean() / 2
     assert np.array_equal(last.poses.boxes, people[-1].boxes)
     assert np.array_equal(last.poses.keypoints[..., 2], people[-1].keypoints[..., 2])
-    assert last.people[0].verdict == index.classify(index.embedding(last.poses))[0]
-    untouched = Recogniser(Script(*people), index, Settings(steadying={"enabled": False}))(batch)[-1]
+    assert last.people[0].classification == index.classify(index.embedding(last.poses))[0]
+    untouched = Recogniser(Script(*people), index, Settings(keypoint_filter={"enabled": False}))(batch)[-1]
     assert untouched.poses is people[-1]
 
 
@@ -138,7 +138,7 @@ def test_a_person_with_too_few_keypoints_is_unknown_with_the_reason(index):
         (scene,) = recogniser([frame(n)])
     (somebody,) = scene.people
     assert somebody.posture is None
-    assert somebody.verdict.reason == "too few keypoints"
+    assert somebody.classification.reason == "too few keypoints"
 
 
 def test_nobody_is_a_scene_without_people(index):
@@ -175,7 +175,7 @@ def test_why_nobody_knows_is_counted_and_told(index):
     few = person(250, 100)
     few[4:, 2] = 0.1
     (scene,) = Recogniser(Script(poses(person(100, 100, height=15), few, heap)), index, stills=["cam"])([frame(0)])
-    assert [p.verdict.reason for p in scene.people] == ["too small", "too few keypoints", "collapsed skeleton"]
+    assert [p.classification.reason for p in scene.people] == ["too small", "too few keypoints", "collapsed skeleton"]
     tally = SourceTally()
     tally.count(scene, live=False)
     assert tally.reasons == {"too small": 1, "too few keypoints": 1, "collapsed skeleton": 1}

@@ -5,12 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from index.classification import Unknown, Verdict
+from index.classification import Classification, Unknown
 from pose.poses import Poses
 from stream.frame import Frame
 from stream.scene import Person, Scene
 
-NOBODY = Verdict(None, 0.0, float("nan"), None, Unknown.TOO_FEW_KEYPOINTS, (), (), ())
+NOBODY = Classification(None, 0.0, float("nan"), None, Unknown.TOO_FEW_KEYPOINTS, (), (), ())
 
 
 def frame():

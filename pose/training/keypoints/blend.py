@@ -5,17 +5,15 @@ Wortsman et al., "Robust fine-tuning of zero-shot models" (WiSE-FT), 2022, arXiv
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from pose.errors import WeightsError, WeightsMissing
 from pose.training.keypoints.hold_out import HoldOut
+from pose.weight_files.safetensors_file import halved, read_safetensors, write_safetensors
 
 __all__ = ["blended", "judge_blends", "read_state", "write_state"]
 
@@ -57,15 +55,7 @@ def write_state(state: Mapping[str, Tensor], file: str | Path, notes: Mapping[st
     Raises:
         WeightsError: the file cannot be written.
     """
-    path = Path(file)
-    part = path.with_name(path.name + ".part")
-    halves = {name: value.detach().half().contiguous().cpu() for name, value in state.items()}
-    try:
-        part.write_bytes(save(halves, metadata=dict(notes or {})))
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise WeightsError(f"{path} cannot be written: {error.strerror or error}.") from error
+    write_safetensors(Path(file), {name: halved(value.detach()) for name, value in state.items()}, dict(notes or {}))
 
 
 def read_state(file: str | Path) -> dict[str, Tensor]:
@@ -78,7 +68,4 @@ def read_state(file: str | Path) -> dict[str, Tensor]:
     path = Path(file)
     if not path.is_file():
         raise WeightsMissing(f"{path} is missing.")
-    try:
-        return {name: value.float() for name, value in load_file(path).items()}
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path} is not a whole safetensors file ({error}). Copy it again.") from error
+    return {name: value.float() for name, value in read_safetensors(path)[1].items()}

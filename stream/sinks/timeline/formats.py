@@ -18,7 +18,7 @@ from stream.sinks.timeline.timeline import Interval
 __all__ = ["COLUMNS", "CsvTimeline", "JsonTimeline", "SrtTimeline", "TimelineFormat", "format_for"]
 
 COLUMNS: Final = (
-    "person", "posture", "from_seconds", "to_seconds", "from_time", "to_time", "mean_share", "frames"
+    "person", "posture", "from_seconds", "to_seconds", "from_time", "to_time", "mean_probability", "frames"
 )  # fmt: skip
 
 
@@ -161,6 +161,6 @@ def _record(interval: Interval, clock_start: float | None) -> dict[str, Any]:
         "to_seconds": round(interval.to_seconds, 3),
         "from_time": time_of_day(interval.from_seconds),
         "to_time": time_of_day(interval.to_seconds),
-        "mean_share": round(interval.share, 4),
+        "mean_probability": round(interval.probability, 4),
         "frames": interval.frames,
     }

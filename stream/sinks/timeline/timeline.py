@@ -28,7 +28,7 @@ class Interval:
     posture: str | None
     from_seconds: float
     to_seconds: float
-    share: float
+    probability: float
     frames: int
 
 
@@ -39,11 +39,11 @@ class _Running:
     from_seconds: float
     seen_seconds: float
     missed_seconds: float | None = None  # the first frame without the person after `seen_seconds`
-    share_sum: float = 0.0
+    probability_sum: float = 0.0
     frames: int = 0
 
     def until(self, seconds: float) -> Interval:
-        share = self.share_sum / self.frames
+        share = self.probability_sum / self.frames
         return Interval(self.track, self.posture, self.from_seconds, seconds, share, self.frames)
 
 
@@ -90,7 +90,7 @@ class Timeline:
             if running is None:
                 running = self._running[person.track] = _Running(person.track, person.posture, seconds, seconds)
             running.seen_seconds, running.missed_seconds = seconds, None
-            running.share_sum += person.share
+            running.probability_sum += person.probability
             running.frames += 1
         for track in self._running.keys() - seen:
             running = self._running[track]

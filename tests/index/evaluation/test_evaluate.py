@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from index import Examples, PostureIndex, Unknown
-from index.classification import Verdict
+from index.classification import Classification
 from index.errors import EvaluationError
 from index.evaluation.evaluate import evaluate_folds, evaluate_held_out, evaluate_leaving_one_out
 from index.evaluation.evaluation import Evaluation, Missed
@@ -49,7 +49,7 @@ def crowd(pictures_of: Origins) -> PostureIndex:
     return database(rows, labels, pictures_of(names, people))
 
 
-def verdict_without(index: PostureIndex, row: int, gone: np.ndarray) -> Verdict:
+def verdict_without(index: PostureIndex, row: int, gone: np.ndarray) -> Classification:
     """What a database built without these rows answers, rejecting as the whole one does."""
     labels = [label for label, out in zip(index.labels, gone, strict=True) if not out]
     rest = database(index.vectors[~gone], labels)
@@ -66,10 +66,12 @@ def test_leaving_one_out_is_building_without_it(crowd: PostureIndex) -> None:
     digests = np.array(crowd.examples.digests)
     expected = [verdict_without(crowd, row, digests == digests[row]) for row in range(crowd.rows)]
     assert labels_of(evaluation, evaluation.truth) == list(crowd.labels)
-    assert labels_of(evaluation, evaluation.named) == [verdict.label for verdict in expected]
-    assert labels_of(evaluation, evaluation.best) == [verdict.best for verdict in expected]
-    np.testing.assert_array_equal(evaluation.distance, [verdict.distance for verdict in expected])
-    np.testing.assert_allclose(evaluation.share, [verdict.share for verdict in expected], rtol=1e-5)
+    assert labels_of(evaluation, evaluation.named) == [classification.label for classification in expected]
+    assert labels_of(evaluation, evaluation.best) == [classification.best for classification in expected]
+    np.testing.assert_array_equal(evaluation.distance, [classification.distance for classification in expected])
+    np.testing.assert_allclose(
+        evaluation.probability, [classification.probability for classification in expected], rtol=1e-5
+    )
     assert evaluation.reasons == tuple(None if v.reason is None else str(v.reason) for v in expected)
     assert 0.2 < evaluation.accuracy < 0.95  # a world in which something can go wrong
     assert evaluation.accuracy == sum(v.label == t for v, t in zip(expected, crowd.labels, strict=True)) / crowd.rows
@@ -79,8 +81,8 @@ def test_rows_of_unknown_origin_leave_out_only_themselves(crowd: PostureIndex) -
     bare = database(crowd.vectors, list(crowd.labels))
     evaluation = evaluate_leaving_one_out(bare)
     expected = [verdict_without(bare, row, np.arange(bare.rows) == row) for row in range(bare.rows)]
-    np.testing.assert_array_equal(evaluation.distance, [verdict.distance for verdict in expected])
-    assert labels_of(evaluation, evaluation.named) == [verdict.label for verdict in expected]
+    np.testing.assert_array_equal(evaluation.distance, [classification.distance for classification in expected])
+    assert labels_of(evaluation, evaluation.named) == [classification.label for classification in expected]
 
 
 def test_a_copy_of_a_row_is_still_there_when_the_row_is_not(clusters: tuple[np.ndarray, list[str]]) -> None:
@@ -108,7 +110,7 @@ def test_folds_are_databases_of_the_others(crowd: PostureIndex) -> None:
     for fold in range(4):
         asked = fold_of == fold
         rest = database(crowd.vectors[~asked], [n for n, out in zip(crowd.labels, asked, strict=True) if not out])
-        distances += [verdict.distance for verdict in rest.classify(crowd.vectors[asked])]
+        distances += [classification.distance for classification in rest.classify(crowd.vectors[asked])]
     assert sorted(evaluation.distance.tolist()) == sorted(distances)
     assert evaluation.people == crowd.rows
 
@@ -118,7 +120,7 @@ def test_held_out_people(clusters: tuple[np.ndarray, list[str]], pictures_of: Or
     index = database(rows, labels, pictures_of([f"train{n}" for n in range(30)]))
     asked = np.concatenate((rows[::10] + 0.001, rows[:1] + 5, rows[10:11], rows[:1] + 3))
     names = ["standing", "sitting", "lying", "sitting", "standing", "other"]
-    people = database(asked, names, pictures_of(["x", "y", "z", "far", "train10", "stranger"]))
+    people = database(asked, names, pictures_of(["x", "y", "z", "far", "train10", "unknown_class"]))
     missed = [Missed("sitting", "no person found", "s/dark.jpg")]
     evaluation = evaluate_held_out(index, people, missed, {"cannot be read": ("s/broken.jpg",)})
     assert evaluation.classes == ("lying", "sitting", "standing")
@@ -128,7 +130,7 @@ def test_held_out_people(clusters: tuple[np.ndarray, list[str]], pictures_of: Or
     assert evaluation.accuracy_among_named == pytest.approx(3 / 4)
     assert evaluation.accuracy_of_likeliest == pytest.approx(3 / 7)
     assert evaluation.unknown == {Unknown.TOO_FAR: 2, "no person found": 1}
-    assert evaluation.twins.tolist() == [False, False, False, False, True, False, False]
+    assert evaluation.near_duplicates.tolist() == [False, False, False, False, True, False, False]
     assert evaluation.accuracy_without_twins == pytest.approx(4 / 6)
     assert evaluation.calibration.count.sum() == 6  # nobody was found in the seventh
     assert evaluation.examples.pictures[-1] == "s/dark.jpg"
@@ -144,12 +146,14 @@ def test_a_class_left_out_is_a_database_without_it(crowd: PostureIndex) -> None:
     for one in evaluation.left_out:
         kept = [label != one.label for label in crowd.labels]
         rest = database(crowd.vectors[kept], [label for label in crowd.labels if label != one.label])
-        verdicts = rest.classify(people.vectors)
+        classifications = rest.classify(people.vectors)
         strange = np.array([name == one.label for name in names])
-        doubt = np.array([-verdict.certainty for verdict in verdicts])
+        doubt = np.array([-classification.certainty for classification in classifications])
         assert one.auroc == pytest.approx(auroc(doubt, strange))
         assert one.people == 12
-        refused = [verdict.label is None for verdict, out in zip(verdicts, strange, strict=True) if out]
+        refused = [
+            classification.label is None for classification, out in zip(classifications, strange, strict=True) if out
+        ]
         assert one.refused == pytest.approx(np.mean(refused))
     assert np.isnan(evaluation.left_out_auroc)  # nobody has 15 people
     assert as_json(evaluation)["left_out"]["mean_auroc"] is None

@@ -50,8 +50,14 @@ def accuracy(taught: tuple[np.ndarray, list[str]], asked: tuple[np.ndarray, list
     index = PostureIndex(embedding, device="cpu")
     index.add(index.embedding.compute(taught[0]), taught[1])
     naming = IndexSettings()
-    verdicts = index.classify(index.embedding.compute(asked[0]), naming.k, naming.min_share, naming.min_margin)
-    return float(np.mean([verdict.label == label for verdict, label in zip(verdicts, asked[1], strict=True)]))
+    classifications = index.classify(
+        index.embedding.compute(asked[0]), naming.k, naming.min_probability, naming.min_margin
+    )
+    return float(
+        np.mean(
+            [classification.label == label for classification, label in zip(classifications, asked[1], strict=True)]
+        )
+    )
 
 
 def test_a_few_frames_teach_postures_at_a_desk() -> None:

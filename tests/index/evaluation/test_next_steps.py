@@ -32,11 +32,11 @@ def perfect(people: int = 20, rows: int = 50) -> Evaluation:
 
 def mistaken(evaluation: Evaluation, people: slice, code: int, **changes: Any) -> Evaluation:
     """Some people called something else."""
-    named, best, share = evaluation.named.copy(), evaluation.best.copy(), evaluation.share.copy()
+    named, best, share = evaluation.named.copy(), evaluation.best.copy(), evaluation.probability.copy()
     named[people] = best[people] = code
     share[people] = 0.6
     share[people.start] = 0.9
-    return replace(evaluation, named=named, best=best, share=share, **changes)
+    return replace(evaluation, named=named, best=best, probability=share, **changes)
 
 
 def refused(evaluation: Evaluation, people: slice, reason: str) -> Evaluation:
@@ -112,16 +112,17 @@ def test_people_of_no_posture_who_are_named() -> None:
 
 def test_small_classes_twins_and_false_sureness() -> None:
     evaluation = perfect(14, rows=39)
-    twins = np.zeros(42, bool)
-    twins[7] = True
+    near_duplicates = np.zeros(42, bool)
+    near_duplicates[7] = True
     share = np.full(42, 0.7)
-    steps = next_steps(replace(evaluation, twins=twins, share=share))
+    steps = next_steps(replace(evaluation, near_duplicates=near_duplicates, probability=share))
     assert steps[0].startswith("1 of 42 people are in the database already, as the same or nearly the same picture")
     assert "such as 7.jpg" in steps[0]
     assert steps[1].startswith("Few pictures to learn from: lying 39, sitting 39, standing 39. 40 of")
     assert steps[2].startswith("Too few people to judge by, so not in macro F1: lying 14, sitting 14, standing 14.")
     assert steps[3] == (
-        "It is more right than it is sure: 70% on average where 100% are right; a lower index.min_share refuses less."
+        "It is more right than it is sure: 70% on average where 100% are right; "
+        "a lower index.min_probability refuses less."
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from index.search.mirror_parts import Halves
+from index.search.mirror_parts import MirrorParts
 from pose.embeddings.gravity59 import mirrored, seen
 from pose.embeddings.registry import get_embedding
 from tests.index.search.test_nearest import people
@@ -27,7 +27,7 @@ def swapped(rows: np.ndarray) -> np.ndarray:
 def test_a_plain_reading_agrees(count: int, rows: int, mirror: Callable[[np.ndarray], np.ndarray] | None) -> None:
     known, queries = people(rows, 0, 0.3), people(count, 1, 0.3)
     weights = seen(queries)
-    middle, lean, noise = Halves.of(known, mirror).compared(queries, weights)
+    middle, lean, noise = MirrorParts.of(known, mirror).compared(queries, weights)
     assert middle.shape == lean.shape == (count, rows)
     own = (weights.astype(float) ** 2 * queries.astype(float) ** 2).sum(axis=1)[:, None]
     as_it_is, in_mirror = (
@@ -41,7 +41,7 @@ def test_a_plain_reading_agrees(count: int, rows: int, mirror: Callable[[np.ndar
 
 @pytest.mark.parametrize("mirror", [mirrored, swapped, None])
 def test_both_sides_cost_what_one_side_has(mirror: Callable[[np.ndarray], np.ndarray] | None) -> None:
-    halves = Halves.of(people(10, 0), mirror)
+    halves = MirrorParts.of(people(10, 0), mirror)
     assert len(halves.kept) + len(halves.turned) == 2 * DIMENSION
     assert (len(halves.turned) == 0) == (mirror is None)
     np.testing.assert_allclose(halves.directions.T @ halves.directions, np.eye(2 * DIMENSION), atol=1e-6)

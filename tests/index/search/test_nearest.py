@@ -7,7 +7,7 @@ import pytest
 
 import index.search.nearest as module
 from index.search.backend import Neighbours
-from index.search.mirror_parts import Halves
+from index.search.mirror_parts import MirrorParts
 from index.search.nearest import _smallest, nearest
 from pose.embeddings.gravity59 import mirrored, seen
 from pose.embeddings.registry import get_embedding
@@ -87,9 +87,9 @@ def test_nobody_and_nothing() -> None:
 
 def test_rounding_decides_for_no_side(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the halves only know that a row and its mirror image lie about as near, both are measured."""
-    exact = Halves.compared
+    exact = MirrorParts.compared
 
-    def wrong_where_unsure(self: Halves, queries: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, ...]:
+    def wrong_where_unsure(self: MirrorParts, queries: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, ...]:
         middle, lean, noise = exact(self, queries, weights)
         noise = np.full_like(noise, np.median(np.abs(lean)))
         return middle, np.where(np.abs(lean) <= noise[:, None], -lean, lean), noise
@@ -98,7 +98,7 @@ def test_rounding_decides_for_no_side(monkeypatch: pytest.MonkeyPatch) -> None:
     neighbours.add(people(300, 0, 0.3))
     queries = people(8, 1, 0.3)
     expected = nearest(neighbours, EMBEDDING, queries, 32)
-    monkeypatch.setattr(Halves, "compared", wrong_where_unsure)
+    monkeypatch.setattr(MirrorParts, "compared", wrong_where_unsure)
     matches = nearest(neighbours, EMBEDDING, queries, 32)
     np.testing.assert_array_equal(matches.entries, expected.entries)
     np.testing.assert_array_equal(matches.distances, expected.distances)

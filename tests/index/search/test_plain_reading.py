@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import index.search.nearest
-from index import PostureIndex, Verdict
+from index import Classification, PostureIndex
 from pose.embeddings.registry import Embedding, get_embedding
 from tests.worlds import person
 
@@ -74,17 +74,17 @@ def read_plainly(index: PostureIndex, query: np.ndarray) -> tuple[dict[str, floa
     return parts, certainty, [number for _, number, _ in found[:5]], float(np.median(distance[:5]))
 
 
-def check(verdict: Verdict, index: PostureIndex, query: np.ndarray, copies: int = 1) -> None:
+def check(classification: Classification, index: PostureIndex, query: np.ndarray, copies: int = 1) -> None:
     """With copies of every row any of them may be named."""
     parts, certainty, nearest, distance = read_plainly(index, query)
-    assert dict(verdict.probabilities) == pytest.approx(parts, abs=CLOSE)
-    assert verdict.certainty == pytest.approx(certainty, abs=CLOSE)
-    assert verdict.best == max(parts, key=lambda name: parts[name])
-    assert verdict.share == max(part for _, part in verdict.probabilities)
+    assert dict(classification.probabilities) == pytest.approx(parts, abs=CLOSE)
+    assert classification.certainty == pytest.approx(certainty, abs=CLOSE)
+    assert classification.best == max(parts, key=lambda name: parts[name])
+    assert classification.probability == max(part for _, part in classification.probabilities)
     originals = index.rows // copies
-    assert [entry % originals for entry in verdict.entries] == [row % originals for row in nearest]
-    assert verdict.labels == tuple(index.labels[row] for row in nearest)
-    assert verdict.distance == pytest.approx(distance, rel=1e-6)
+    assert [entry % originals for entry in classification.entries] == [row % originals for row in nearest]
+    assert classification.labels == tuple(index.labels[row] for row in nearest)
+    assert classification.distance == pytest.approx(distance, rel=1e-6)
 
 
 @pytest.mark.parametrize("count", [1, 5, 20, 60])
@@ -92,8 +92,8 @@ def check(verdict: Verdict, index: PostureIndex, query: np.ndarray, copies: int 
 def test_a_plain_reading_agrees_for_one_and_for_many(rows: int, count: int) -> None:
     embedding = get_embedding("gravity59")
     index, queries = taught(embedding, rows, 0.2), people(embedding, count, 1, 0.2)
-    for verdict, query in list(zip(index.classify(queries, K), queries, strict=True))[::7]:
-        check(verdict, index, query)
+    for classification, query in list(zip(index.classify(queries, K), queries, strict=True))[::7]:
+        check(classification, index, query)
 
 
 def test_a_plain_reading_agrees_among_copies() -> None:
@@ -104,16 +104,16 @@ def test_a_plain_reading_agrees_among_copies() -> None:
     for _ in range(3):
         index.add(rows, [LABELS[row % len(LABELS)] for row in range(50)])
     queries = people(embedding, 12, 1, 0.2)
-    for verdict, query in zip(index.classify(queries, K), queries, strict=True):
-        check(verdict, index, query, copies=3)
+    for classification, query in zip(index.classify(queries, K), queries, strict=True):
+        check(classification, index, query, copies=3)
 
 
 def test_a_plain_reading_agrees_where_mirror_images_are_other_postures(monkeypatch: pytest.MonkeyPatch) -> None:
     embedding = get_embedding("gravity59")
     index, queries = taught(embedding, 200, 0.2), people(embedding, 12, 1, 0.2)
     monkeypatch.setattr(index, "_calibration", replace(index.calibration, mirror=False))
-    for verdict, query in zip(index.classify(queries, K), queries, strict=True):
-        check(verdict, index, query)
+    for classification, query in zip(index.classify(queries, K), queries, strict=True):
+        check(classification, index, query)
 
 
 @pytest.mark.parametrize("rows", [7, 200])
@@ -122,16 +122,16 @@ def test_a_plain_reading_agrees_where_mirror_images_are_other_postures(monkeypat
 def test_a_plain_reading_agrees(name: str, hidden: float, rows: int) -> None:
     embedding = get_embedding(name)
     index, queries = taught(embedding, rows, hidden), people(embedding, 12, 1, hidden)
-    for verdict, query in zip(index.classify(queries, K), queries, strict=True):
-        check(verdict, index, query)
+    for classification, query in zip(index.classify(queries, K), queries, strict=True):
+        check(classification, index, query)
 
 
 def test_a_plain_reading_agrees_on_a_short_list(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index.search.nearest, "EXACT_ROWS", 0)
     embedding = get_embedding("gravity59")
     taught_index, queries = taught(embedding, 100, 0.0), people(embedding, 12, 1)
-    for verdict, query in zip(taught_index.classify(queries, K), queries, strict=True):
-        check(verdict, taught_index, query)
+    for classification, query in zip(taught_index.classify(queries, K), queries, strict=True):
+        check(classification, taught_index, query)
 
 
 @pytest.mark.parametrize("name", ["gravity59", "nose25"])

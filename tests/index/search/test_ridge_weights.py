@@ -51,9 +51,9 @@ def test_missing_neighbours_weigh_nothing() -> None:
 def test_far_from_everything_all_labels_are_as_likely() -> None:
     distances, mutual = line(0, 1.0, 1.5, -2.0)
     matches = Matches(np.array([[0, 1, 2]]), distances.astype(np.float32) + 100, mutual.astype(np.float32))
-    (verdict,) = vote(matches, np.array([0, 0, 1]), ("standing", "sitting"), bandwidth=1.0)
-    assert [part for _, part in verdict.probabilities] == pytest.approx([0.5, 0.5])
-    assert verdict.reason == "no majority"
+    (classification,) = vote(matches, np.array([0, 0, 1]), ("standing", "sitting"), bandwidth=1.0)
+    assert [part for _, part in classification.probabilities] == pytest.approx([0.5, 0.5])
+    assert classification.reason == "no majority"
 
 
 def test_probabilities_add_up_to_one() -> None:
@@ -63,9 +63,9 @@ def test_probabilities_add_up_to_one() -> None:
     order = np.argsort(distances, axis=1)
     mutual = ((rows[order][:, :, None] - rows[order][:, None]) ** 2).sum(-1)
     matches = Matches(order, np.take_along_axis(distances, order, 1), mutual)
-    for verdict in vote(matches, random.integers(0, 4, 40), tuple("abcd"), bandwidth=0.3):
-        parts = [part for _, part in verdict.probabilities]
+    for classification in vote(matches, random.integers(0, 4, 40), tuple("abcd"), bandwidth=0.3):
+        parts = [part for _, part in classification.probabilities]
         assert sum(parts) == pytest.approx(1)
         assert parts == sorted(parts, reverse=True)
-        assert verdict.share == pytest.approx(parts[0])
-        assert len(verdict.entries) == 5
+        assert classification.probability == pytest.approx(parts[0])
+        assert len(classification.entries) == 5

@@ -63,11 +63,11 @@ def test_all_comes_back(prefix: Path, clusters) -> None:
     np.testing.assert_array_equal(index.examples.keypoints[29].ravel(), np.arange(29 * 51, 30 * 51))
     np.testing.assert_array_equal(index.examples.sizes, [[480, 640]] * 30)
     assert index.rejection_radius is not None
-    passport = json.loads(beside(prefix, ".json").read_text())
-    assert passport["rows"] == 30
-    assert passport["labels"] == {"standing": 10, "sitting": 10, "lying": 10}
-    assert passport["metric"] == "l2"
-    assert passport["rejection_radius"] == index.rejection_radius
+    manifest = json.loads(beside(prefix, ".json").read_text())
+    assert manifest["rows"] == 30
+    assert manifest["labels"] == {"standing": 10, "sitting": 10, "lying": 10}
+    assert manifest["metric"] == "l2"
+    assert manifest["rejection_radius"] == index.rejection_radius
 
 
 def test_earlier_tools_read_the_pair(prefix: Path, clusters) -> None:
@@ -261,14 +261,14 @@ def test_a_malicious_labels_file_is_refused(prefix: Path) -> None:
 
 def test_kinds_that_do_not_fit(prefix: Path) -> None:
     path = beside(prefix, ".json")
-    passport = json.loads(path.read_text())
+    manifest = json.loads(path.read_text())
     for change, said in (
         ({"version": 99}, "version 99"),
         ({"metric": "cosine"}, "cosine"),
         ({"embedding": {"name": "hip9", "dimension": 9, "version": 1}}, "'hip9'; this Stance has gravity59, nose25"),
         ({"embedding": {"name": "nose25", "dimension": 25, "version": 2}}, "version 2 of nose25"),
     ):
-        path.write_text(json.dumps({**passport, **change}))
+        path.write_text(json.dumps({**manifest, **change}))
         with pytest.raises(DatabaseMismatch, match=said):
             PostureIndex.load(prefix, device="cpu")
     faiss = load_faiss()

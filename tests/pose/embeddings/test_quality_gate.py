@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pose.embeddings.quality_gate import Unfit, unfit
+from pose.embeddings.quality_gate import RejectReason, reject_reasons
 from tests.worlds import person, poses
 
 
@@ -15,12 +15,17 @@ def test_each_reason() -> None:
     keypoints = together.keypoints.copy()
     keypoints[2, 5:, :2] = keypoints[2, 5:6, :2] + np.arange(12)[:, None] * 0.5
     people = type(together)(keypoints, together.boxes, together.scores)
-    assert unfit(people) == [Unfit.TOO_FEW_KEYPOINTS, Unfit.TOO_SMALL, Unfit.COLLAPSED, None]
-    assert unfit(people, min_keypoints=4, min_person_px=10) == [None, None, Unfit.COLLAPSED, None]
-    assert unfit(poses()) == []
+    assert reject_reasons(people) == [
+        RejectReason.TOO_FEW_KEYPOINTS,
+        RejectReason.TOO_SMALL,
+        RejectReason.COLLAPSED,
+        None,
+    ]
+    assert reject_reasons(people, min_keypoints=4, min_person_px=10) == [None, None, RejectReason.COLLAPSED, None]
+    assert reject_reasons(poses()) == []
 
 
 def test_half_a_person_is_no_reason() -> None:
     body = person(0, 0)
     body[11:, 2] = 0.0
-    assert unfit(poses(body)) == [None]
+    assert reject_reasons(poses(body)) == [None]

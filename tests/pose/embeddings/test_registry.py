@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from pose.embeddings.quality_gate import unfit
+from pose.embeddings.quality_gate import reject_reasons
 from pose.embeddings.registry import EMBEDDINGS, get_embedding, nose25
 from pose.keypoints import FLIP, KEYPOINT_COUNT, LIMBS, SIGMAS
 from pose.keypoints import Keypoint as K
@@ -203,6 +203,6 @@ def test_several_pictures_at_once_are_what_each_is_alone(name: str) -> None:
     hidden[:, 2] = 0.1
     pictures = [poses(person(300, 100), hidden), poses(), poses(person(50, 60, 90.0))]
     embed, together = get_embedding(name), Poses.concatenate(pictures)
-    rows = embed.of_fit(together, unfit(together))
+    rows = embed.of_accepted(together, reject_reasons(together))
     np.testing.assert_array_equal(rows, np.concatenate([embed(people) for people in pictures]))
     assert np.isnan(rows).all(axis=1).tolist() == [False, True, False]

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from pose.inference.crops import crop_matrices, cut_crops
+from pose.networks.picodet import PicoDet, decode
 from pose.networks.tinypose import TinyPose
 from pose.weight_files.start_weights import load_start_weights
 
@@ -29,6 +30,13 @@ HALF = 2.0**-11
 def tinypose(shared: Path) -> TinyPose:
     network = TinyPose()
     load_start_weights(network, shared / "weights" / "topdown" / "tinypose_256x192_start.npz")
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def picodet(shared: Path) -> PicoDet:
+    network = PicoDet()
+    load_start_weights(network, shared / "weights" / "topdown" / "picodet_s_320_start.npz")
     return network.eval()
 
 
@@ -64,3 +72,18 @@ def test_crops(shared: Path, picture: str) -> None:
     # The matrices there are in single precision: 1 grey value in 0.02 % of the pixels.
     assert difference.max() <= 1
     assert (difference > 0).mean() < 1e-3
+
+
+def test_boxes_and_scores_of_noise(picodet: PicoDet, parity: Path) -> None:
+    with np.load(parity / "topdown" / "picodet_random.npz") as arrays, torch.inference_mode():
+        boxes, scores = decode(picodet(torch.from_numpy(arrays["input"])))
+        assert_maps_agree(boxes, arrays["boxes"])
+        assert_maps_agree(scores, arrays["scores"][:, 0])
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_boxes_and_scores_of_pictures(picodet: PicoDet, parity: Path, picture: str) -> None:
+    with np.load(parity / "topdown" / f"{picture}.npz") as arrays, torch.inference_mode():
+        boxes, scores = decode(picodet(normalised(arrays["detector_input_bgr"][None])))
+        assert_maps_agree(boxes[0], arrays["raw_boxes"])
+        assert_maps_agree(scores[0], arrays["raw_scores"])

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from pose.errors import WeightsError, WeightsMissing
+from pose.networks.picodet import PicoDet
 from pose.networks.tinypose import TinyPose
-from pose.weight_files.start_weights import listing_keys, load_start_weights
+from pose.weight_files.start_weights import KEYS, listing_keys, load_start_weights
 
 
 def start_arrays() -> dict[str, np.ndarray]:
@@ -42,11 +43,13 @@ def test_weight_and_bias_have_neighbouring_numbers(tmp_path: Path) -> None:
         assert (convolution.bias == torch.tensor(number + 1.1).half()).all()
 
 
-def test_every_number_is_used_once() -> None:
-    network = TinyPose()
+@pytest.mark.parametrize("kind", [PicoDet, TinyPose])
+def test_every_number_is_used_once(kind: type[PicoDet | TinyPose]) -> None:
+    network = kind()
     keys = listing_keys(network)
     assert keys.keys() == network.state_dict().keys()
     assert len(set(keys.values())) == len(keys)
+    assert not {int(float(key)) for key in keys.values()} & set(KEYS[kind].constants)
 
 
 def test_missing_and_unknown_keys_are_named(tmp_path: Path) -> None:

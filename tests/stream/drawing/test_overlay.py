@@ -4,15 +4,15 @@ import cv2
 import numpy as np
 import pytest
 
-from index.classification import Unknown, Verdict
+from index.classification import Classification, Unknown
 from stream.drawing.overlay import LEFT, RIGHT, Overlay
 from stream.frame import Frame
 from stream.scene import Person, Scene
 from stream.settings.model import OverlaySettings
 from tests.worlds import person, poses
 
-KNOWN = Verdict("sitting", 0.8, 0.1, "sitting", None, (0,), ("sitting",), (0.1,))
-UNKNOWN = Verdict(None, 0.0, float("nan"), None, Unknown.TOO_FAR, (), (), ())
+KNOWN = Classification("sitting", 0.8, 0.1, "sitting", None, (0,), ("sitting",), (0.1,))
+UNKNOWN = Classification(None, 0.0, float("nan"), None, Unknown.TOO_FAR, (), (), ())
 
 
 def scene(height, width, *people, posture="sitting", track=3):

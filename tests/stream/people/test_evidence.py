@@ -7,7 +7,7 @@ import pytest
 
 from index.classification import Unknown
 from stream.people.evidence import LEAST, evidence_of
-from tests.stream.people.verdicts import certain, too_far, votes
+from tests.stream.people.classifications import certain, too_far, votes
 
 
 def test_certainty_is_zero_and_the_least_is_minus_one():

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 
 from stream.people.label_smoother import LabelSmoother
-from tests.stream.people.verdicts import certain, too_far, votes
+from tests.stream.people.classifications import certain, too_far, votes
 
 BOX = np.array([[0, 0, 100, 300]], np.float32)
 
 
-def steadied(verdicts, fps, **options):
+def steadied(classifications, fps, **options):
     smoother = LabelSmoother(**options)
-    return [smoother.update([7], BOX, [verdict], n / fps)[0] for n, verdict in enumerate(verdicts)]
+    return [smoother.update([7], BOX, [classification], n / fps)[0] for n, classification in enumerate(classifications)]
 
 
 def shown(labels, fps, **options):
@@ -52,8 +52,8 @@ def test_a_lasting_change_is_shown_within_0_7_seconds(fps, before, after):
 @pytest.mark.parametrize("fps", [20, 60])
 def test_a_certain_change_takes_the_switch_time_and_a_doubtful_one_longer(fps):
     before, after = [certain("sitting")] * fps, votes(standing=0.6, sitting=0.4)
-    for verdict, seconds in ((certain("standing"), 0.35), (after, 0.35 / 0.1353)):  # ln(0.6 / 0.4) / ln(20)
-        result = steadied(before + [verdict] * 4 * fps, fps, switch_seconds=0.35)
+    for classification, seconds in ((certain("standing"), 0.35), (after, 0.35 / 0.1353)):  # ln(0.6 / 0.4) / ln(20)
+        result = steadied(before + [classification] * 4 * fps, fps, switch_seconds=0.35)
         first = next(n for n, steady in enumerate(result) if steady.posture == "standing")
         # The first frame of the new label stands for the time since the last of the old one.
         assert (first - (fps - 1)) / fps == pytest.approx(seconds, abs=1.01 / fps)
@@ -105,9 +105,9 @@ def test_who_cannot_be_judged_keeps_the_posture_for_a_moment_and_then_loses_it(r
 
 def test_a_posture_with_hardly_any_votes_gives_way_to_unknown():
     scattered = [votes(**dict.fromkeys("abcdefghij", 0.08), sitting=0.2)] * 180
-    result = [s.posture for s in steadied([certain("sitting")] * 30 + scattered, 30, unknown_share=0.3)]
+    result = [s.posture for s in steadied([certain("sitting")] * 30 + scattered, 30, unknown_probability=0.3)]
     assert result[-1] is None
-    result = [s.posture for s in steadied([certain("sitting")] * 30 + scattered, 30, unknown_share=0.1)]
+    result = [s.posture for s in steadied([certain("sitting")] * 30 + scattered, 30, unknown_probability=0.1)]
     assert result[-1] == "sitting"
 
 
@@ -123,11 +123,11 @@ def test_votes_that_are_scattered_at_random_name_nobody():
 
 def test_share_and_since():
     result = steadied([votes(sitting=0.8, standing=0.2)] * 30 + [votes(sitting=0.6, standing=0.4)] * 60, 10)
-    assert (result[2].posture, result[2].share, result[2].since_seconds) == (None, 0.0, None)
+    assert (result[2].posture, result[2].probability, result[2].since_seconds) == (None, 0.0, None)
     assert result[29].posture == "sitting"
-    assert result[29].share == pytest.approx(0.8)
-    assert result[34].share == pytest.approx(0.6 + 0.2 / np.e, abs=1e-6)  # one time constant later
-    assert result[-1].share == pytest.approx(0.6, abs=1e-3)
+    assert result[29].probability == pytest.approx(0.8)
+    assert result[34].probability == pytest.approx(0.6 + 0.2 / np.e, abs=1e-6)  # one time constant later
+    assert result[-1].probability == pytest.approx(0.6, abs=1e-3)
     assert len({steady.since_seconds for steady in result if steady.posture}) == 1
     assert 0.3 <= result[-1].since_seconds <= 0.9
 

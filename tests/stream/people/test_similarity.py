@@ -12,11 +12,11 @@ SIGMAS = np.array([26, 25, 25, 35, 35, 79, 79, 72, 72, 62, 62, 107, 107, 87, 87,
 
 
 def alike(a: Poses, b: Poses, slack: float = 0.0) -> np.ndarray:
-    """Likeness of everybody in `a` to everybody in `b`."""
+    """Similarity of everybody in `a` to everybody in `b`."""
     likely, _ = compare(Bodies.of(a), a.scores.tolist(), Bodies.of(b), np.full(len(b), slack))
     table = np.zeros((len(a), len(b)))
-    for row, column, likeness in likely:
-        table[row, column] = likeness
+    for row, column, similarity in likely:
+        table[row, column] = similarity
     return table
 
 

@@ -30,7 +30,7 @@ def test_one_walker_keeps_one_number(fps):
 @pytest.mark.parametrize("fps", [5, 10, 30, 60])
 def test_a_number_takes_as_long_at_any_frame_rate_and_longer_for_the_doubtful(fps):
     for found, wait in ((0.9, 0.2), (0.3, 0.6)):
-        tracker = Tracker(sure_score=0.5, confirm_seconds=0.2)
+        tracker = Tracker(high_score_threshold=0.5, confirm_seconds=0.2)
         told = {t: numbers(tracker, poses(person(300, 100), scores=(found,)), t)[0] for t in times(2, fps)}
         first = min(t for t, number in told.items() if number is not None)
         assert wait - 1e-9 <= first < wait + 1 / fps + 1e-9
@@ -121,7 +121,7 @@ def test_somebody_of_another_size_or_elsewhere_does_not_take_up_a_number():
 
 def test_sure_people_choose_before_doubtful_ones():
     """A ghost that fits the track better than the person, but is doubtful, must not take the number."""
-    tracker = Tracker(sure_score=0.5)
+    tracker = Tracker(high_score_threshold=0.5)
     for t in times(1, 10):
         numbers(tracker, poses(person(300, 100)), t)
     ghost, real = person(302, 100), person(330, 100)
@@ -149,7 +149,7 @@ def test_a_person_found_twice_is_one_person():
 
 
 def test_two_known_people_who_embrace_stay_two_but_one_who_was_out_of_sight_is_not_found_in_a_doubtful_double():
-    tracker = Tracker(sure_score=0.5)
+    tracker = Tracker(high_score_threshold=0.5)
     for t in times(3, 10):
         both = person(300, 100), person(300 + max(150 - 75 * t, 14), 100)
         told = numbers(tracker, poses(*both), t)
@@ -168,7 +168,7 @@ def test_a_double_with_other_limbs_never_gets_a_number_but_somebody_before_anoth
         (person(302, 190, 110.0), 0.15, 2),  # a child
         (person(345, 100), 0.15, 2),
     ):
-        tracker = Tracker(sure_score=0.3)
+        tracker = Tracker(high_score_threshold=0.3)
         for t in times(2, 10):
             told = numbers(tracker, poses(person(300, 100), second, scores=(0.3, poor)), t)
         assert told == [1, expected]

@@ -25,7 +25,7 @@ def walkers(speed: float) -> Tracks:
     return tracks
 
 
-def likeness(tracks: Tracks, people: Poses, seconds: float) -> dict[int, float]:
+def similarity(tracks: Tracks, people: Poses, seconds: float) -> dict[int, float]:
     """Of the first one of `people` to those in `tracks`, by row; without those who are not alike at all."""
     likely, _ = compare(Bodies.of(people), people.scores.tolist(), *tracks.expected(seconds))
     return {track: alike for person, track, alike in likely if person == 0}
@@ -38,7 +38,7 @@ def test_people_are_expected_where_they_walk_to():
     assert tracks.shift(np.full(2, 0.2))[1] == pytest.approx(
         [19, 0], abs=1.0
     )  # the average velocity still rises, and coasting ends
-    there, behind = (likeness(tracks, poses(person(x, 100)), 1.2) for x in (619, 600))
+    there, behind = (similarity(tracks, poses(person(x, 100)), 1.2) for x in (619, 600))
     assert there[1] > behind[1] > 0
     assert 0 not in there
 
@@ -76,5 +76,5 @@ def test_rows_stay_together_when_people_come_and_go():
 def test_the_way_back_is_a_share_of_how_far_people_get():
     others = poses(person(520, 100), person(900, 100), person(500, 190, 80.0))
     tracks = walkers(0.0).joined(newcomers([3, 4, 5], others, 2.0))
-    assert tracks.way_back(1, 2) < 1 < tracks.way_back(1, 3)
-    assert tracks.way_back(1, 4) == np.inf
+    assert tracks.reid_distance(1, 2) < 1 < tracks.reid_distance(1, 3)
+    assert tracks.reid_distance(1, 4) == np.inf

@@ -8,15 +8,15 @@ import time
 import pytest
 
 from stream.errors import SourceError
-from stream.reading.reader import Handoff
+from stream.reading.reader import BackgroundReader
 
 
-def thread_of(handoff):
-    return next((t for t in threading.enumerate() if t.name == f"read {handoff.source.name}"), None)
+def thread_of(reader):
+    return next((t for t in threading.enumerate() if t.name == f"read {reader.source.name}"), None)
 
 
 def test_every_frame_of_a_recording_in_order(worlds):
-    with Handoff(worlds.FakeSource(count=50), capacity=3) as frames:
+    with BackgroundReader(worlds.FakeSource(count=50), capacity=3) as frames:
         assert [frame.number for frame in frames] == list(range(50))
         assert frames.ended
         assert frames.take() == []
@@ -25,7 +25,7 @@ def test_every_frame_of_a_recording_in_order(worlds):
 
 def test_a_recording_waits_for_the_reader(worlds):
     source = worlds.FakeSource(count=50)
-    with Handoff(source, capacity=3) as frames:
+    with BackgroundReader(source, capacity=3) as frames:
         assert worlds.wait_until(lambda: source.given == 4)  # three wait, the fourth is in the reader's hand
         assert [frame.number for frame in frames.take(3)] == [0, 1, 2]
         assert worlds.wait_until(lambda: source.given == 7)
@@ -34,7 +34,7 @@ def test_a_recording_waits_for_the_reader(worlds):
 def test_a_camera_keeps_the_newest(worlds):
     permits = threading.Semaphore(0)
     source = worlds.FakeSource(count=100, live=True, permits=permits)
-    with Handoff(source) as frames:
+    with BackgroundReader(source) as frames:
         permits.release(5)
         assert worlds.wait_until(lambda: frames.dropped == 4)
         assert [frame.number for frame in frames.take(8)] == [4]
@@ -45,7 +45,7 @@ def test_a_camera_keeps_the_newest(worlds):
 
 
 def test_batches(worlds):
-    with Handoff(worlds.FakeSource(count=10), capacity=8) as frames:
+    with BackgroundReader(worlds.FakeSource(count=10), capacity=8) as frames:
         sizes = []
         while batch := frames.take(4):
             sizes.append([frame.number for frame in batch])
@@ -53,12 +53,12 @@ def test_batches(worlds):
 
 
 def test_a_batch_larger_than_the_queue_does_not_hang(worlds):
-    with Handoff(worlds.FakeSource(count=5), capacity=2) as frames:
+    with BackgroundReader(worlds.FakeSource(count=5), capacity=2) as frames:
         assert len(frames.take(100)) == 2
 
 
 def test_take_gives_up_in_time(worlds):
-    with Handoff(worlds.FakeSource(permits=threading.Semaphore(0), live=True)) as frames:
+    with BackgroundReader(worlds.FakeSource(permits=threading.Semaphore(0), live=True)) as frames:
         assert frames.take(timeout_seconds=0.01) == []
         assert not frames.ended
 
@@ -66,7 +66,7 @@ def test_take_gives_up_in_time(worlds):
 @pytest.mark.parametrize("live", [False, True])
 def test_an_error_rises_after_the_frames_before_it(worlds, live):
     source = worlds.FakeSource(count=3, error=SourceError("gone."), live=live)
-    with Handoff(source) as frames:
+    with BackgroundReader(source) as frames:
         seen = []
         with pytest.raises(SourceError, match="gone"):
             seen.extend(frame.number for frame in frames)
@@ -81,7 +81,7 @@ def test_an_error_rises_after_the_frames_before_it(worlds, live):
 def test_leaving_early_joins_the_thread(worlds, live, taken):
     source = worlds.FakeSource(count=10**6, live=live)
     started = time.monotonic()
-    with Handoff(source, capacity=2) as frames:
+    with BackgroundReader(source, capacity=2) as frames:
         for _ in range(taken):
             frames.take()
     assert time.monotonic() - started < 2
@@ -94,13 +94,13 @@ def test_leaving_early_joins_the_thread(worlds, live, taken):
 
 def test_leaving_wakes_a_source_that_waits(worlds):
     source = worlds.FakeSource(permits=threading.Semaphore(0), live=True)
-    with Handoff(source) as frames:
+    with BackgroundReader(source) as frames:
         assert worlds.wait_until(lambda: thread_of(frames))
     assert thread_of(frames) is None
 
 
 def test_an_error_of_the_consumer_joins_too(worlds):
-    frames = Handoff(worlds.FakeSource(count=10**6))
+    frames = BackgroundReader(worlds.FakeSource(count=10**6))
 
     def consume():
         with frames:
@@ -120,7 +120,7 @@ def test_a_reader_frozen_in_its_library_holds_nobody(worlds, caplog):
             yield from ()
 
     started = time.monotonic()
-    with Handoff(Frozen(name="frozen"), join_timeout_seconds=0.05) as frames:
+    with BackgroundReader(Frozen(name="frozen"), join_timeout_seconds=0.05) as frames:
         pass
     assert time.monotonic() - started < 2
     assert "frozen does not stop" in caplog.text
@@ -135,11 +135,11 @@ def test_reading_can_be_timed(worlds):
         stages.append(name)
         return contextlib.nullcontext()
 
-    with Handoff(worlds.FakeSource(count=3), stage=stage) as frames:
+    with BackgroundReader(worlds.FakeSource(count=3), stage=stage) as frames:
         assert len(list(frames)) == 3
     assert stages == ["read"] * 4  # the last one finds the end
 
 
 def test_capacity_is_checked(worlds):
     with pytest.raises(ValueError, match="capacity"):
-        Handoff(worlds.FakeSource(), capacity=0)
+        BackgroundReader(worlds.FakeSource(), capacity=0)

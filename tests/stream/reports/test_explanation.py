@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from index import Examples, PostureIndex, Unknown, Verdict
+from index import Classification, Examples, PostureIndex, Unknown
 from stream.drawing.explanation import GAP, LINE, TILE, Asked, draw_explanation
 from stream.drawing.overlay import PLAIN
 from stream.reports.explanation import explain
@@ -41,43 +41,49 @@ def index(tmp_path: Path) -> PostureIndex:
     return index
 
 
-def verdict(**changes: object) -> Verdict:
+def classification(**changes: object) -> Classification:
     probabilities = (("standing", 0.6), ("sitting", 0.4))
-    known = Verdict("standing", 0.6, 0.2, "standing", None, (0, 1), ("standing", "sitting"), (0.1, 0.3), probabilities)
+    known = Classification(
+        "standing", 0.6, 0.2, "standing", None, (0, 1), ("standing", "sitting"), (0.1, 0.3), probabilities
+    )
     return replace(known, **changes)  # type: ignore[arg-type]
 
 
 def test_what_spoke_for_a_label(index: PostureIndex) -> None:
-    said = explain(verdict(), person(0, 0), index, SETTINGS)
+    said = explain(classification(), person(0, 0), index, SETTINGS)
     radius = f"{index.rejection_radius:.3f}"
     assert said == (
         "60% of the vote, at least 40% is asked for; the median distance to its 2 neighbours is 0.200, within the "
         f"rejection radius of {radius}"
     )
-    assert explain(verdict(), person(0, 0), PostureIndex("nose25", device="cpu"), SETTINGS).endswith(
+    assert explain(classification(), person(0, 0), PostureIndex("nose25", device="cpu"), SETTINGS).endswith(
         "neighbours is 0.200"
     )
 
 
 def test_which_threshold_was_missed(index: PostureIndex) -> None:
-    far = verdict(label=None, reason=Unknown.TOO_FAR, distance=9.0)
+    far = classification(label=None, reason=Unknown.TOO_FAR, distance=9.0)
     radius = f"{index.rejection_radius:.3f}"
     said = explain(far, person(0, 0), index, SETTINGS)
     assert said == f"the median distance to its 2 neighbours is 9.000, beyond the rejection radius of {radius}"
 
-    torn = verdict(label=None, reason=Unknown.NO_MAJORITY)
-    strict = Settings(index=IndexSettings(k=2, min_share=0.75))
+    torn = classification(label=None, reason=Unknown.NO_MAJORITY)
+    strict = Settings(index=IndexSettings(k=2, min_probability=0.75))
     said = explain(torn, person(0, 0), index, strict)
-    assert said == "the vote is standing 60%, sitting 40%; index.min_share asks for 75%"
-    assert explain(replace(torn, share=0.5), person(0, 0), index, SETTINGS).endswith("sitting 40%: nobody is ahead")
+    assert said == "the vote is standing 60%, sitting 40%; index.min_probability asks for 75%"
+    assert explain(replace(torn, probability=0.5), person(0, 0), index, SETTINGS).endswith(
+        "sitting 40%: nobody is ahead"
+    )
 
     hidden = person(0, 0)
     hidden[3:, 2] = 0.1
-    nobody = verdict(label=None, reason=Unknown.TOO_FEW_KEYPOINTS)
+    nobody = classification(label=None, reason=Unknown.TOO_FEW_KEYPOINTS)
     said = explain(nobody, hidden, index, Settings(pose=PoseSettings(min_keypoints=6, keypoint_threshold=0.4)))
     assert said == "3 of 17 keypoints score 0.4 or more, pose.min_keypoints asks for 6"
 
-    assert explain(verdict(label=None, reason=Unknown.EMPTY_DATABASE), hidden, index, SETTINGS) == "empty database"
+    assert (
+        explain(classification(label=None, reason=Unknown.EMPTY_DATABASE), hidden, index, SETTINGS) == "empty database"
+    )
 
 
 def tile(sheet: np.ndarray, column: int, line: int = 0) -> np.ndarray:
@@ -95,9 +101,9 @@ def test_neighbours_come_from_their_pictures_or_are_drawn_on_grey(index: Posture
     settings = Settings(index=IndexSettings(k=4))
     people = poses(person(60, 20, 100))
     red = np.full((160, 120, 3), (0, 0, 220), np.uint8)
-    verdicts = index.classify(index.embedding(people), 4)
-    assert verdicts[0].entries == (0, 1, 2, 3)
-    sheet = draw_explanation([Asked("q.jpg", red, people, verdicts)], index, settings)
+    classifications = index.classify(index.embedding(people), 4)
+    assert classifications[0].entries == (0, 1, 2, 3)
+    sheet = draw_explanation([Asked("q.jpg", red, people, classifications)], index, settings)
     assert sheet.shape == (2 * GAP + 4 * LINE + TILE, 5 * (TILE + GAP) + GAP, 3)
     assert share_of(tile(sheet, 0), (0, 0, 220)) > 0.5
     assert share_of(tile(sheet, 1), (0, 200, 0)) > 0.5
@@ -105,7 +111,7 @@ def test_neighbours_come_from_their_pictures_or_are_drawn_on_grey(index: Posture
         assert share_of(tile(sheet, column), (PLAIN, PLAIN, PLAIN)) > 0.7
         assert share_of(tile(sheet, column), (PLAIN, PLAIN, PLAIN)) < 0.99  # and yet a skeleton
     hidden = settings.model_copy(update={"overlay": OverlaySettings(picture=False)})
-    sheet = draw_explanation([Asked("q.jpg", red, people, verdicts)], index, hidden)
+    sheet = draw_explanation([Asked("q.jpg", red, people, classifications)], index, hidden)
     for column in range(5):
         assert share_of(tile(sheet, column), (PLAIN, PLAIN, PLAIN)) > 0.7
 
@@ -113,9 +119,9 @@ def test_neighbours_come_from_their_pictures_or_are_drawn_on_grey(index: Posture
 def test_a_skeleton_fits_its_tile(index: PostureIndex) -> None:
     """The nose of an upright person is drawn in the upper part, in the middle, whatever the size of the picture."""
     people = poses(person(600, 200, 900))
-    verdicts = index.classify(index.embedding(people), 2)
+    classifications = index.classify(index.embedding(people), 2)
     black = np.zeros((1400, 1200, 3), np.uint8)
-    drawn = tile(draw_explanation([Asked("q.jpg", black, people, verdicts)], index, SETTINGS), 0).any(axis=2)
+    drawn = tile(draw_explanation([Asked("q.jpg", black, people, classifications)], index, SETTINGS), 0).any(axis=2)
     rows, columns = np.nonzero(drawn)
     assert rows.min() < 0.2 * TILE
     assert rows.max() > 0.8 * TILE
@@ -125,9 +131,9 @@ def test_a_skeleton_fits_its_tile(index: PostureIndex) -> None:
 def test_people_without_neighbours_and_nobody(index: PostureIndex) -> None:
     hidden = person(60, 20, 100) * np.float32([1, 1, 0])
     people = poses(hidden, hidden)
-    verdicts = index.classify(index.embedding(people), 2)
+    classifications = index.classify(index.embedding(people), 2)
     black = np.zeros((160, 120, 3), np.uint8)
-    sheet = draw_explanation([Asked("q.jpg", black, people, verdicts)] * 2, index, SETTINGS)
+    sheet = draw_explanation([Asked("q.jpg", black, people, classifications)] * 2, index, SETTINGS)
     assert len(sheet) == 4 * (2 * GAP + 4 * LINE + TILE)
     assert (tile(sheet, 1) == 255).all()
     nobody = draw_explanation([Asked("q.jpg", black, poses(), [])], index, SETTINGS)
@@ -139,6 +145,6 @@ def test_rows_of_unknown_origin(index: PostureIndex) -> None:
     bare = PostureIndex("nose25", device="cpu")
     bare.add(index.vectors, list(index.labels))
     people = poses(person(60, 20, 100))
-    verdicts = bare.classify(bare.embedding(people), 2)
-    sheet = draw_explanation([Asked("q.jpg", np.zeros((9, 9, 3), np.uint8), people, verdicts)], bare, SETTINGS)
+    classifications = bare.classify(bare.embedding(people), 2)
+    sheet = draw_explanation([Asked("q.jpg", np.zeros((9, 9, 3), np.uint8), people, classifications)], bare, SETTINGS)
     assert share_of(tile(sheet, 1), (PLAIN, PLAIN, PLAIN)) > 0.8

@@ -10,7 +10,7 @@ from stream.frame import Frame
 from stream.reports.true_postures import TruePosture
 from stream.reports.video_evaluation import Shown, evaluate_video, shown_of_main_person
 from stream.scene import Person, Scene
-from tests.stream.people.verdicts import certain
+from tests.stream.people.classifications import certain
 
 BLANK = np.zeros((4, 4, 3), np.uint8)
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from stream.errors import ConfigurationError
-from stream.settings.loading import load_settings
+from stream.settings.loading import RENAMED, load_settings
 from stream.settings.model import Settings
 
 ROOT = Path(__file__).parents[3]
@@ -47,12 +47,12 @@ def test_overrides_win_over_the_file(tmp_path):
 
 
 def test_all_faults_are_told_together_with_line_and_near_name(tmp_path):
-    text = "pose:\n  devise: cpu\n  batch_size: many\nindex:\n  min_share: 2\nsmoothing: 3\n"
+    text = "pose:\n  devise: cpu\n  batch_size: many\nindex:\n  min_probability: 2\nsmoothing: 3\n"
     told = faults(tmp_path, text, ["tracking.max_lost_second=2"])
     assert len(told) == 5
     assert "config.yaml line 2: pose.devise is not a setting; did you mean device?" in told
     assert any(line.startswith("config.yaml line 3: pose.batch_size is 'many'; ") for line in told)
-    assert any(line.startswith("config.yaml line 5: index.min_share is 2; ") for line in told)
+    assert any(line.startswith("config.yaml line 5: index.min_probability is 2; ") for line in told)
     assert any(line.startswith("config.yaml line 6: smoothing is a section") for line in told)
     assert any(
         line.startswith("--set tracking.max_lost_second: ") and "did you mean max_lost_seconds?" in line
@@ -86,3 +86,27 @@ def test_an_empty_file_is_fine_and_a_missing_one_is_not(tmp_path):
 def test_an_override_without_a_name_is_a_fault(override):
     with pytest.raises(ConfigurationError, match=r"expected SECTION\.NAME=VALUE"):
         load_settings(None, [override])
+
+
+def test_old_names_of_settings_still_work_and_say_so(tmp_path, caplog):
+    file = tmp_path / "config.yaml"
+    file.write_text("steadying:\n  resting_cutoff_hz: 2.0\nindex:\n  min_share: 0.7\n")
+    settings = load_settings(file, ["tracking.sure_score=0.4", "steadying.moving_cutoff_hz=0.5"])
+    assert (settings.keypoint_filter.min_cutoff_hz, settings.keypoint_filter.beta) == (2.0, 0.5)
+    assert (settings.index.min_probability, settings.tracking.high_score_threshold) == (0.7, 0.4)
+    said = [record.getMessage() for record in caplog.records]
+    assert f"{file} line 4: index.min_share is now called index.min_probability." in said
+    assert "--set tracking.sure_score: tracking.sure_score is now called tracking.high_score_threshold." in said
+    assert len(said) == 5
+
+
+def test_a_setting_under_both_names_is_a_fault(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"min_share is the old name of index\.min_probability, which is"):
+        load_settings(None, ["index.min_share=0.5", "index.min_probability=0.6"])
+
+
+@pytest.mark.parametrize("new", RENAMED.values(), ids=".".join)
+def test_new_names_are_settings(new):
+    section = Settings()
+    for part in new:
+        section = getattr(section, part)

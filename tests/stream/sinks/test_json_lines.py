@@ -10,15 +10,15 @@ from datetime import datetime
 import numpy as np
 import pytest
 
-from index.classification import Unknown, Verdict
+from index.classification import Classification, Unknown
 from pose.poses import Poses
 from stream.errors import SinkError
 from stream.frame import Frame
 from stream.scene import Person, Scene
 from stream.sinks.json_lines import JsonLinesSink, scene_record
 
-KNOWN = Verdict("standing", 0.75, 0.123456, "standing", None, (4, 9), ("standing", "sitting"), (0.1, 0.14691))
-NOBODY = Verdict(None, 0.0, math.nan, None, Unknown.TOO_FEW_KEYPOINTS, (), (), ())
+KNOWN = Classification("standing", 0.75, 0.123456, "standing", None, (4, 9), ("standing", "sitting"), (0.1, 0.14691))
+NOBODY = Classification(None, 0.0, math.nan, None, Unknown.TOO_FEW_KEYPOINTS, (), (), ())
 
 
 def strict(line):
@@ -50,8 +50,8 @@ def test_the_whole_record(scene):
     unknown, known, untold = people
     keypoints = known.pop("keypoints")
     assert known == {
-        "track": 7, "posture": "standing", "since_seconds": 1.25, "label": "standing", "share": 0.75,
-        "distance": 0.1235, "reason": None, "neighbours": [["standing", 0.1], ["sitting", 0.1469]],
+        "track": 7, "posture": "standing", "since_seconds": 1.25, "label": "standing", "probability": 0.75,
+        "share": 0.75, "distance": 0.1235, "reason": None, "neighbours": [["standing", 0.1], ["sitting", 0.1469]],
         "box": [1.0, 2.0, 30.1, 40.0], "score": 0.9,
     }  # fmt: skip
     assert keypoints == [[12.3, 78.9, 0.988]] + [[0.0, 0.0, 0.0]] * 16

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from stream.errors import SourceError
-from stream.reading.reader import Handoff
+from stream.reading.reader import BackgroundReader
 from stream.settings.model import SourceSettings
 from stream.sources import live as live_source
 from stream.sources import webcam
@@ -202,7 +202,7 @@ def test_a_camera_that_flaps_is_not_hammered(device, monkeypatch):
 def test_a_camera_that_fails_for_ever_is_logged_once(device, caplog, worlds):
     camera = device()
     source = quick(retry_max_seconds=0.01)
-    with caplog.at_level(logging.INFO, "stream"), Handoff(source):
+    with caplog.at_level(logging.INFO, "stream"), BackgroundReader(source):
         assert worlds.wait_until(lambda: len(camera.openings) > 20)
         status = source.status
     assert status.state is SourceState.WAITING
@@ -215,7 +215,7 @@ def test_close_wakes_the_wait(device, monkeypatch, worlds):
     device(pictures(1))
     source = quick(retry_max_seconds=600)
     started = time.monotonic()
-    with Handoff(source) as frames:
+    with BackgroundReader(source) as frames:
         assert len(frames.take()) == 1
         assert worlds.wait_until(lambda: source.status.next_try_seconds is not None)
         status = source.status
@@ -241,7 +241,7 @@ def test_close_does_not_wait_for_an_opening(monkeypatch, worlds):
 
     monkeypatch.setattr(cv2, "VideoCapture", Slow)
     before = threading.active_count()
-    with Handoff(quick()):
+    with BackgroundReader(quick()):
         assert opening.wait(10)
         started = time.monotonic()
     assert time.monotonic() - started < 2

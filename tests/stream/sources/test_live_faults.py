@@ -16,7 +16,7 @@ import cv2
 import pytest
 
 from stream.errors import SourceError
-from stream.reading.reader import Handoff
+from stream.reading.reader import BackgroundReader
 from stream.settings.model import SourceSettings
 from stream.sources.base import open_source
 from stream.sources.live import LiveSource
@@ -55,7 +55,7 @@ def becomes(worlds, source, state, reason="", seconds=10.0):
 def test_killed_and_started_again_with_another_size_and_rate(rtsp_server, clip, tmp_path, worlds, caplog):
     server = rtsp_server(clip)
     source = camera(server.address())
-    with caplog.at_level(logging.DEBUG, "stream"), Handoff(source) as frames:
+    with caplog.at_level(logging.DEBUG, "stream"), BackgroundReader(source) as frames:
         first = [frames.take(timeout_seconds=10)[0] for _ in range(20)]
         assert (source.info.width, source.info.height, source.info.frames_per_second) == (192, 128, 30)
         server.kill()
@@ -81,7 +81,7 @@ def test_killed_and_started_again_with_another_size_and_rate(rtsp_server, clip, 
 def test_frozen_for_a_moment_then_for_long_then_thawed(rtsp_server, clip, worlds, caplog):
     server = rtsp_server(clip)
     source = camera(server.address())
-    with caplog.at_level(logging.INFO, "stream"), Handoff(source) as frames:
+    with caplog.at_level(logging.INFO, "stream"), BackgroundReader(source) as frames:
         assert frames.take(timeout_seconds=10)
         server.freeze()
         frozen = time.monotonic()
@@ -103,7 +103,7 @@ def test_frozen_for_a_moment_then_for_long_then_thawed(rtsp_server, clip, worlds
 def test_close_while_the_server_is_frozen_in_a_read(rtsp_server, clip, worlds):
     server = rtsp_server(clip)
     source = LiveSource(server.address())
-    with Handoff(source, join_timeout_seconds=10) as frames:
+    with BackgroundReader(source, join_timeout_seconds=10) as frames:
         assert frames.take(timeout_seconds=10)
         server.freeze()
         assert becomes(worlds, source, STALLED)
@@ -116,7 +116,7 @@ def test_close_while_the_server_is_frozen_in_a_read(rtsp_server, clip, worlds):
 def test_close_while_connecting_to_a_host_that_says_nothing(scheme):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         source = camera(f"{scheme}://127.0.0.1:{silent.getsockname()[1]}/cam", open_timeout_seconds=3)
-        with Handoff(source):
+        with BackgroundReader(source):
             time.sleep(0.5)
             assert source.status.state is SourceState.CONNECTING
             started = time.monotonic()
@@ -126,7 +126,7 @@ def test_close_while_connecting_to_a_host_that_says_nothing(scheme):
 def test_a_host_that_says_nothing_is_told(worlds, caplog, capfd):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         source = camera(f"rtsp://bob:secret@127.0.0.1:{silent.getsockname()[1]}/cam", open_timeout_seconds=0.4)
-        with caplog.at_level(logging.DEBUG), Handoff(source):
+        with caplog.at_level(logging.DEBUG), BackgroundReader(source):
             assert becomes(worlds, source, WAITING, "does not answer within 0.4 s")
             time.sleep(2)  # some attempts
     levels = [record.levelno for record in caplog.records if record.name == "stream.sources.live"]
@@ -138,7 +138,7 @@ def test_a_server_that_comes_later(rtsp_server, clip, worlds):
     server = rtsp_server(clip)
     server.kill()
     source = camera(server.address())
-    with Handoff(source) as frames:
+    with BackgroundReader(source) as frames:
         assert becomes(worlds, source, WAITING, "refuses the connection")
         assert frames.take(timeout_seconds=0.1) == []
         server.start()
@@ -150,7 +150,7 @@ def test_a_server_that_comes_later(rtsp_server, clip, worlds):
 def test_a_wrong_password_is_told_until_it_works(rtsp_server, clip, worlds, caplog, capfd, level):
     server = rtsp_server(clip, login="bob:other")
     source = camera(server.address("bob:secret"))
-    with caplog.at_level(level), Handoff(source) as frames:
+    with caplog.at_level(level), BackgroundReader(source) as frames:
         assert becomes(worlds, source, WAITING, "refuses the user name or password")
         with pytest.raises(SourceError, match="Check the user name and the password") as caught:
             source.probe()
@@ -195,20 +195,23 @@ def _own_udp_sockets():
 def test_transports_side_by_side(rtsp_server, clip):
     server = rtsp_server(clip)
     before = _own_udp_sockets()
-    with Handoff(camera(server.address())) as tcp:
+    with BackgroundReader(camera(server.address())) as tcp:
         assert tcp.take(timeout_seconds=10)
         assert _own_udp_sockets() == before
-        with Handoff(camera(server.address(), transport="udp")) as udp:
+        with BackgroundReader(camera(server.address(), transport="udp")) as udp:
             assert udp.take(timeout_seconds=10)
             assert _own_udp_sockets() > before
-        with Handoff(camera(server.address())) as other:
+        with BackgroundReader(camera(server.address())) as other:
             assert other.take(timeout_seconds=10)
             assert _own_udp_sockets() == before
 
 
 def test_hardware_decoding_says_what_it_became(rtsp_server, clip, caplog):
     server = rtsp_server(clip)
-    with caplog.at_level(logging.INFO, "stream"), Handoff(camera(server.address(), hardware_decoding="auto")) as frames:
+    with (
+        caplog.at_level(logging.INFO, "stream"),
+        BackgroundReader(camera(server.address(), hardware_decoding="auto")) as frames,
+    ):
         assert frames.take(timeout_seconds=10)
     assert "door: live: decoded on the " in caplog.text
 
@@ -218,7 +221,7 @@ def test_a_prepared_camera(rtsp_server, clip):
     settings = SourceSettings(rotation=90, region=(0, 0, 1, 0.5), max_fps=10)
     source = open_source(server.address(), settings)
     assert (source.live, source.info.width, source.info.height) == (True, None, None)
-    with Handoff(source) as frames:
+    with BackgroundReader(source) as frames:
         taken = [frames.take(timeout_seconds=10)[0] for _ in range(8)]
         assert (source.info.width, source.info.height, source.info.frames_per_second) == (128, 96, 10)
         assert source.status.state is LIVE
@@ -301,7 +304,7 @@ def test_a_network_that_is_cut(far_network, rtsp_server, clip, worlds, transport
     prefix, host, cable = far_network
     server = rtsp_server(clip, host=host, prefix=prefix)
     source = camera(server.address(), transport=transport, open_timeout_seconds=2.0)
-    with Handoff(source) as frames:
+    with BackgroundReader(source) as frames:
         assert frames.take(timeout_seconds=10)
         subprocess.run(["ip", "link", "set", cable, "down"], check=True)
         assert becomes(worlds, source, WAITING)

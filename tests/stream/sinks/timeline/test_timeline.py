@@ -17,7 +17,7 @@ from stream.scene import Person, Scene
 from stream.sinks.timeline.formats import SrtTimeline
 from stream.sinks.timeline.sink import TimelineSink
 from stream.sinks.timeline.timeline import Timeline
-from tests.stream.people.verdicts import certain
+from tests.stream.people.classifications import certain
 
 BLANK = np.zeros((4, 4, 3), np.uint8)
 
@@ -34,9 +34,9 @@ INTERVALS = {
 }  # fmt: skip
 
 
-def people(postures, share=0.75):
+def people(postures, probability=0.75):
     return tuple(
-        Person(row, track, certain(posture), posture, 0.0 if posture is None else share, None)
+        Person(row, track, certain(posture), posture, 0.0 if posture is None else probability, None)
         for row, (track, posture) in enumerate(postures.items())
     )
 
@@ -70,7 +70,7 @@ class TestTimeline:
         assert {(one.track, one.to_seconds) for one in timeline.running()} == {(1, math.inf), (3, math.inf)}
         every = [one for _, one in ended] + timeline.finish()
         assert {as_tuple(one) for one in every} == INTERVALS
-        assert {one.share for one in every} == {0.0, 0.75}
+        assert {one.probability for one in every} == {0.0, 0.75}
         assert timeline.finish() == []
 
     def test_who_comes_back_otherwise_was_away(self):
@@ -110,7 +110,7 @@ class TestCsv:
              int(line["frames"])) for line in lines
         }  # fmt: skip
         assert told == INTERVALS
-        assert {line["mean_share"] for line in lines} == {"0.0", "0.75"}
+        assert {line["mean_probability"] for line in lines} == {"0.0", "0.75"}
         assert {line["from_time"] for line in lines} == {""}
 
     def test_a_live_source_counts_from_its_first_frame_and_tells_the_time_of_day(self, tmp_path, worlds):

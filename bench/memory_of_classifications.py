@@ -1,6 +1,6 @@
-"""How long a verdict resembles the ones before it: how much of the smoothing's evidence is new.
+"""How long a classification resembles the ones before it: how much of the smoothing's evidence is new.
 
-    python -m bench.memory_of_verdicts CLIP...
+    python -m bench.memory_of_classifications CLIP...
 
 Of everybody followed for two seconds or more, the logarithm of the ratio of the two likeliest labels is taken frame by
 frame, less its mean. `seconds` is the integral of its autocorrelation up to the first zero: frames within that time
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from bench.machine import load, machine, write
 
-RESULT: Final = Path(__file__).parent / "results" / "memory_of_verdicts.json"
+RESULT: Final = Path(__file__).parent / "results" / "memory_of_classifications.json"
 LEAST_SECONDS: Final = 2.0
 LEAST_SHARE: Final = 0.05  # of a label without votes, as in `stream.people.evidence`
 
@@ -44,8 +44,8 @@ def main() -> int:
         votes: dict[int, list[tuple[float, dict[str, float]]]] = defaultdict(list)
         for scene in scenes(str(clip), estimator, index, settings):
             for person in scene.people:
-                if person.track is not None and person.verdict.probabilities:
-                    votes[person.track].append((scene.frame.seconds, dict(person.verdict.probabilities)))
+                if person.track is not None and person.classification.probabilities:
+                    votes[person.track].append((scene.frame.seconds, dict(person.classification.probabilities)))
         memories = [memory for said in votes.values() if (memory := _memory(said)) is not None]
         figures[clip.name] = {
             "people": len(memories),
