@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from pose.detections import Detections
 from pose.evaluation.oks import oks
-from pose.inference.steps import Steps
+from pose.inference.steps import Answer, Steps
 from pose.keypoint_finder import VISIBLE, confidence, torso_angles
 from pose.poses import Poses
 from pose.top_down import TURNED_RADIANS, TopDown
@@ -74,17 +74,26 @@ class PoseFinder:
     Args:
         network: the detector and the keypoint network.
         detect_every_seconds: between two looks for people who are not known yet; 0 looks in every frame.
+        turned_every_seconds: between two of those that look for people who lie, too; 0 always does, None never.
         calm_every_seconds: people who rest are looked at only so often; 0 looks in every frame.
     """
 
-    def __init__(self, network: TopDown, *, detect_every_seconds: float = 0.3, calm_every_seconds: float = 0.0) -> None:
+    def __init__(
+        self,
+        network: TopDown,
+        *,
+        detect_every_seconds: float = 0.3,
+        turned_every_seconds: float | None = 1.0,
+        calm_every_seconds: float = 0.0,
+    ) -> None:
         self._network = network
         self._detect_every = detect_every_seconds
+        self._turned_every = turned_every_seconds
         self._calm_every = calm_every_seconds
         self._known: dict[int, _Remembered] = {}  # by the tracker's key
         self._latest: list[_Remembered] = []  # the people of the frame that `find` told last
         self._refused: list[tuple[NDArray[np.float32], float, float]] = []  # boxes in which nobody was found, when
-        self._detected = float("-inf")
+        self._detected = self._turned = float("-inf")
 
     def find(self, bgr: NDArray[np.uint8], seconds: float, shifts: Mapping[int, NDArray[np.float64]]) -> Steps[Poses]:
         """The people of the next frame. Call `remember` when it is known who they are.
@@ -99,15 +108,14 @@ class PoseFinder:
         looked = [one for one in known if not self._may_rest(one, seconds)]
         crops = self._network.keypoints.ask(bgr, *_crops_of(looked))
         due = seconds - self._detected >= self._detect_every - TICK
-        detection = self._network.detector.ask(bgr) if due else None
+        detection = self._detect(bgr, seconds) if due else None
         yield (*crops.futures, *(detection.futures if detection else ()))
         found, lost = _still_there(looked, crops.result(), seconds)
         found += resting
         if lost and detection is None and seconds - self._detected >= self._detect_every * SOONER - TICK:
-            detection = self._network.detector.ask(bgr)
+            detection = self._detect(bgr, seconds)
             yield detection.futures
         if detection is not None:
-            self._detected = seconds
             found, new = _matched(found, detection.result())
             new = self._worth_a_look(new, seconds).select(slice(max(self._network.detector.max_people - len(found), 0)))
             keypoints = yield from self._network.look(bgr, new)
@@ -116,6 +124,13 @@ class PoseFinder:
             self._refused += [(box, score, seconds) for box, score in zip(refused.boxes, refused.scores, strict=True)]
         self._latest = found
         return _as_poses(found)
+
+    def _detect(self, bgr: NDArray[np.uint8], seconds: float) -> Answer[Detections]:
+        self._detected = seconds
+        turned = self._turned_every is not None and seconds - self._turned >= self._turned_every - TICK
+        if turned:
+            self._turned = seconds
+        return self._network.detector.ask(bgr, turned=turned)
 
     def remember(self, keys: Sequence[int | None]) -> None:
         """Who the people are that `find` told: the tracker's key, or None for somebody who is not followed."""

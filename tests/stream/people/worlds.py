@@ -35,12 +35,12 @@ class World(TopDown):
         self.angles = []
         super().__init__(SimpleNamespace(ask=self._detect, max_people=max_people), SimpleNamespace(ask=self._look))
 
-    def _detect(self, bgr):
+    def _detect(self, bgr, *, turned=False):
         self.detections += 1
         seen = [one for place, one in enumerate(self.people) if place not in self.unseen]
         boxes = np.concatenate([poses(*seen).boxes, np.array(self.ghosts, np.float32).reshape(-1, 4)])
         scores = np.array([self.score] * len(seen) + [0.5] * len(self.ghosts), np.float32)
-        return Answer((), lambda _: Detections(boxes, scores))
+        return Answer((), lambda _: Detections.upright(boxes, scores))
 
     def _look(self, bgr, boxes, angles=None):
         self.looks += len(boxes)
