@@ -73,7 +73,7 @@ class PersonDetector:
         def read(outputs: list[Any]) -> Detections:
             found = [self._of_view(view, *output) for view, output in enumerate(outputs)]
             people = found[0] if len(found) == 1 else _together(found)
-            boxes: NDArray[np.float32] = people.boxes * scale
+            boxes = (people.boxes * scale).astype(np.float32)
             keep = non_maximum_suppression(boxes, people.scores, self.iou_threshold)
             return self._largest(Detections(boxes[keep], people.scores[keep], people.angles[keep]))
 
