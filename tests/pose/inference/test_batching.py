@@ -1,179 +1,133 @@
-"""Several batches in the network at once: order, errors and threads, with functions in place of the network."""
+"""`BatchingWorkers`, with functions in place of the network: who gets which result, errors, and the end."""
+
+from __future__ import annotations
 
 import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError
 
-import numpy as np
 import pytest
-import torch
 
-from pose import PoseEstimator, StanceError
-from pose.pool import EstimatorPool
+from pose.inference.batching import BatchingWorkers
 
-
-@pytest.fixture(autouse=True)
-def _four_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(4)
-    yield
-    torch.set_num_threads(before)
+PATIENCE = 10.0  # seconds until a test gives up
 
 
-def batches(count, error=None):
-    left = list(range(count))
+class Gate:
+    """A function from numbers to their squares that waits to be let through, and keeps what it was given."""
 
-    def take():
-        if left:
-            return [left.pop(0)]
-        if error is not None:
-            raise error
-        return []
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.begun, self.open = threading.Semaphore(0), threading.Event()
 
-    return take
-
-
-def test_results_come_in_the_order_of_the_batches_however_long_each_takes():
-    turn = {n: threading.Event() for n in range(8)}
-
-    def find(batch):
-        (n,) = batch
-        if n % 2 == 0:  # every even batch waits for the odd one after it
-            assert turn[n + 1].wait(10)
-        turn[n].set()
-        return n * n
-
-    with EstimatorPool(4) as pool:
-        found = list(pool.in_order(batches(8), find))
-    assert found == [([n], n * n) for n in range(8)]
+    def __call__(self, items: Sequence[int]) -> list[int]:
+        self.batches.append(list(items))
+        self.begun.release()
+        assert self.open.wait(PATIENCE)
+        return [item * item for item in items]
 
 
-def test_an_error_of_the_source_comes_after_what_it_gave():
-    with EstimatorPool(4) as pool:
-        results = pool.in_order(batches(3, StanceError("cut short")), len)
-        assert [next(results) for _ in range(3)] == [([n], 1) for n in range(3)]
-        with pytest.raises(StanceError, match="cut short"):
-            next(results)
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    gate = Gate()
+    yield gate
+    gate.open.set()
 
 
-def test_an_error_of_the_network_comes_in_its_batch_s_place():
-    def find(batch):
-        if batch == [2]:
-            raise RuntimeError("batch 2")
-        return batch
-
-    with EstimatorPool(4) as pool:
-        results = pool.in_order(batches(9), find)
-        assert [next(results)[0] for _ in range(2)] == [[0], [1]]
-        with pytest.raises(RuntimeError, match="batch 2"):
-            next(results)
+def test_what_waits_goes_together_and_every_asker_gets_the_own_result(gate: Gate) -> None:
+    with BatchingWorkers(gate, batch=3) as workers:
+        first = workers.submit(0)
+        assert gate.begun.acquire(timeout=PATIENCE)  # nobody waited for more to come
+        futures = [first, *map(workers.submit, range(1, 6))]
+        gate.open.set()
+        assert [future.result(PATIENCE) for future in futures] == [0, 1, 4, 9, 16, 25]
+    assert gate.batches == [[0], [1, 2, 3], [4, 5]]
 
 
-def test_nothing_to_do_is_no_result():
-    with EstimatorPool(4) as pool:
-        assert list(pool.in_order(batches(0), len)) == []
+def test_several_workers_run_at_once_and_each_begins_first() -> None:
+    together, began = threading.Barrier(3), []
+
+    def meet(items: Sequence[int]) -> list[tuple[int, bool]]:
+        together.wait(PATIENCE)  # three calls under way, or the test fails
+        return [(item, threading.current_thread() in began) for item in items]
+
+    begin = lambda: began.append(threading.current_thread())  # noqa: E731
+    with BatchingWorkers(meet, workers=3, begin=begin, name="meeting") as workers:
+        futures = [workers.submit(n) for n in range(6)]
+        assert [future.result(PATIENCE) for future in futures] == [(n, True) for n in range(6)]
+    assert len(began) == 3
+    assert not [thread for thread in threading.enumerate() if thread.name == "meeting"]
 
 
-def test_workers_share_the_threads_and_give_them_back():
-    seen = []
-    with EstimatorPool(4) as pool:
-        list(pool.in_order(batches(6), lambda _: seen.append(torch.get_num_threads())))
-    assert set(seen) == {1}
-    assert torch.get_num_threads() == 4
-    fresh = []
-    thread = threading.Thread(target=lambda: fresh.append(torch.get_num_threads()))
-    thread.start()
-    thread.join()
-    assert fresh == [4]
+def test_an_error_rises_at_those_who_asked_and_the_worker_goes_on() -> None:
+    def odd_only(items: Sequence[int]) -> list[int]:
+        if items[0] % 2 == 0:
+            raise ValueError(f"{items[0]} is even")
+        return list(items)
+
+    with BatchingWorkers(odd_only) as workers:
+        futures = [workers.submit(n) for n in range(4)]
+        for number in (0, 2):
+            with pytest.raises(ValueError, match=f"{number} is even"):
+                futures[number].result(PATIENCE)
+        assert [futures[n].result(PATIENCE) for n in (1, 3)] == [1, 3]
 
 
-def test_leaving_early_ends_the_workers():
-    with EstimatorPool(4) as pool:
-        next(pool.in_order(batches(100), len))
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("network")]
+def test_too_few_results_are_an_error_and_nobody_waits_for_ever() -> None:
+    with BatchingWorkers(lambda items: [], batch=2) as workers:
+        with pytest.raises(ValueError, match="zip"):
+            workers.submit(1).result(PATIENCE)
+        with pytest.raises(ValueError, match="zip"):
+            workers.submit(2).result(PATIENCE)  # the worker is still there
 
 
-def test_calls_from_several_threads_find_the_same_people():
-    """The real network: what a picture shows does not depend on what runs beside it."""
-    estimator = PoseEstimator(device="cpu", precision="fp32", image_size=128, person_threshold=0.001)
-    rng = np.random.default_rng(3)
-    pictures = [rng.integers(0, 255, (96, 128, 3), np.uint8) for _ in range(12)]
-    torch.set_num_threads(1)  # the same arithmetic in the same order
-    alone = [estimator([picture])[0] for picture in pictures]
-    torch.set_num_threads(4)
-    left = [[picture] for picture in pictures]
-    with EstimatorPool(estimator.concurrency) as pool:
-        together = [people[0] for _, people in pool.in_order(lambda: left.pop(0) if left else [], estimator)]
-    assert sum(map(len, alone)) > 0
-    for one, other in zip(alone, together, strict=True):
-        assert np.array_equal(one.keypoints, other.keypoints)
+def test_an_error_at_the_beginning_rises_at_those_who_ask() -> None:
+    def begin() -> None:
+        raise RuntimeError("no such device")
+
+    with BatchingWorkers(list, begin=begin) as workers:
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="no such device"):
+                workers.submit(1).result(PATIENCE)
 
 
-class Frames:
-    """Batches that come when they are let go, as a camera gives them."""
-
-    def __init__(self):
-        self.changed = threading.Condition()
-        self.ready, self.ended, self.taken = [], False, []
-
-    def give(self, *numbers, ended=False):
-        with self.changed:
-            self.ready += [[number] for number in numbers]
-            self.ended |= ended
-            self.changed.notify_all()
-
-    def wake(self):
-        self.give()
-
-    def take(self, unless):
-        with self.changed:
-            self.changed.wait_for(lambda: self.ready or self.ended or unless(), 10)
-            batch = self.ready.pop(0) if self.ready else []
-            self.taken += batch
-            return batch
+def test_what_was_cancelled_is_not_run(gate: Gate) -> None:
+    with BatchingWorkers(gate, batch=2) as workers:
+        workers.submit(0)
+        assert gate.begun.acquire(timeout=PATIENCE)
+        dropped, kept = workers.submit(1), workers.submit(2)
+        assert dropped.cancel()
+        gate.open.set()
+        assert kept.result(PATIENCE) == 4
+    assert gate.batches == [[0], [2]]
 
 
-def test_a_live_batch_is_taken_only_when_a_worker_is_free_for_it():
-    frames = Frames()
-    begun, hold = ({n: threading.Event() for n in range(4)} for _ in range(2))
-
-    def find(batch):
-        begun[batch[0]].set()
-        assert begun[1].wait(10)  # both workers are busy
-        assert hold[batch[0]].wait(10)
-        return batch[0]
-
-    with EstimatorPool(2) as pool:
-        results = pool.freshest(frames.take, find, frames.wake)
-        frames.give(0, 1, 2, 3, ended=True)
-        hold[0].set()
-        assert next(results) == ([0], 0)
-        assert frames.taken[:2] == [0, 1]
-        assert 3 not in frames.taken  # two are in work, so the fourth becomes no older here than in the camera
-        for event in hold.values():
-            event.set()
-        assert [result for _, result in results] == [1, 2, 3]
+def test_closing_ends_what_is_in_work_and_cancels_what_waits(gate: Gate) -> None:
+    workers = BatchingWorkers(gate)
+    in_work = workers.submit(3)
+    assert gate.begun.acquire(timeout=PATIENCE)
+    waiting = workers.submit(4)
+    closer = threading.Thread(target=workers.close)
+    closer.start()
+    with pytest.raises(CancelledError):
+        waiting.result(PATIENCE)
+    assert closer.is_alive()  # it waits for the call in work
+    gate.open.set()
+    closer.join(PATIENCE)
+    assert not closer.is_alive()
+    assert in_work.result(0) == 9
+    workers.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        workers.submit(5)
 
 
-def test_a_live_result_does_not_wait_for_the_next_frame():
-    frames = Frames()
-    with EstimatorPool(2) as pool:
-        results = pool.freshest(frames.take, lambda batch: batch[0] + 10, frames.wake)
-        frames.give(1)
-        assert next(results) == ([1], 11)  # though a worker is free and no frame comes
-        frames.give(2, ended=True)
-        assert list(results) == [([2], 12)]
+def test_a_result_may_close_the_workers() -> None:
+    workers = BatchingWorkers(lambda items: list(items))
+    done = threading.Event()
 
+    def close(_: object) -> None:
+        workers.close()  # on the worker's own thread, which cannot wait for itself
+        done.set()
 
-def test_live_results_come_before_the_error_at_the_end():
-    frames = Frames()
-
-    def take(unless):
-        if frames.taken == [1]:
-            raise StanceError("all cameras are gone")
-        return frames.take(unless)
-
-    with EstimatorPool(2) as pool:
-        results = pool.freshest(take, len, frames.wake)
-        frames.give(1)
-        assert next(results) == ([1], 1)
-        with pytest.raises(StanceError, match="gone"):
-            next(results)
+    workers.submit(1).add_done_callback(close)
+    assert done.wait(PATIENCE)
