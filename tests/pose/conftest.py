@@ -53,6 +53,15 @@ def made_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def shipped_weights() -> Path:
+    """The folder with the weights that ship."""
+    folder = ROOT / "weights"
+    if missing := [part for part in ("picodet-s", "tinypose") if not (folder / f"{part}.safetensors").is_file()]:
+        pytest.skip(f"needs the weights that ship, and {' and '.join(missing)} are not in weights/")
+    return folder
+
+
 @pytest.fixture
 def only_made_weights(made_weights: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Weights are looked for in `made_weights` and nowhere else."""

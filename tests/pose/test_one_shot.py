@@ -1,4 +1,4 @@
-"""`OneShot` with a small network of random weights: batches, sizes, colours, threads; and on a GPU, where there is one."""
+"""`OneShot` with a small network of random weights: batches, sizes, colours, threads; on a GPU, where there is one."""
 
 from __future__ import annotations
 
