@@ -27,8 +27,7 @@ from stream.settings.model import IndexSettings, Settings
 class Colours:
     """Finds two people in a picture, the second one prominent, bent by the picture's blue; nobody in a black one."""
 
-    network = "colours"
-    weights_digest = "ab" * 32
+    parts: tuple[tuple[str, str], ...] = (("colours", "ab" * 32),)
     batch_size = 4
     concurrency = 2
 
@@ -220,7 +219,7 @@ def test_another_network_is_said(network: Colours, caplog: pytest.LogCaptureFixt
     stance("build", "images_data")
     stance("query", paint("q.png", 11))
     assert not caplog.records
-    network.weights_digest = "cd" * 32
+    network.parts = (("colours", "cd" * 32),)
     stance("query", "q.png")
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "built with colours (abababababab)" in caplog.text
