@@ -26,7 +26,7 @@ class TorchRuntime(WorkerRuntime):
         device: `auto`, `cpu` or `cuda:N`.
         precision: `auto`, `fp32`, `bf16` or `fp16`.
         threads: of all calls together on a CPU; None takes as many as PyTorch would.
-        concurrency: calls at once; None takes one on a GPU, and on a CPU one per thread.
+        concurrency: calls at once; None takes one on a GPU, and on a CPU one per thread, which is the most there.
 
     Raises:
         DeviceError: the device or precision is not to be had here.
@@ -49,7 +49,7 @@ class TorchRuntime(WorkerRuntime):
         self._network = Preprocessed(network, spec.input_format, self.dtype).to(self.device).eval()
         self._threads_before = torch.get_num_threads()
         self.threads = threads or self._threads_before
-        calls = concurrency or (1 if on_gpu else min(self.threads, MAX_CONCURRENCY))
+        calls = (concurrency or 1) if on_gpu else min(concurrency or MAX_CONCURRENCY, self.threads)
         super().__init__(
             spec,
             concurrency=calls,

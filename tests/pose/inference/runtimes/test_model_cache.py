@@ -20,6 +20,19 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert [file.name for file in cache.folder.iterdir()] == [path.name]
 
 
+def test_one_wrong_bit_is_seen(tmp_path: Path) -> None:
+    cache = ModelCache(tmp_path)
+    path = cache.path("net", "key")
+    cache.write(path, bytes(100))
+    whole = path.read_bytes()
+    for place in (0, 40, len(whole) - 1):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert cache.read(path) is None
+    for damaged in (whole[:-1], whole + b"\0", b""):
+        path.write_bytes(damaged)
+        assert cache.read(path) is None
+
+
 def test_every_part_of_the_key_counts(tmp_path: Path) -> None:
     cache = ModelCache(tmp_path)
     keys = [("net", "a", "b"), ("net", "ab"), ("net", "b", "a"), ("net", "a", "b", ""), ("other", "a", "b")]

@@ -80,6 +80,12 @@ def test_every_caller_gets_its_own_answer(runtime: str) -> None:
         assert_close(np.concatenate([answers[number][level] for number in range(40)]), whole)
 
 
+@pytest.mark.parametrize(("wanted", "calls"), [(None, 2), (1, 1), (5, 2)])
+def test_no_more_calls_than_threads(runtime: str, wanted: int | None, calls: int) -> None:
+    with open_runtime(spec(), runtime, **ON_CPU, concurrency=wanted) as running:
+        assert running.concurrency == calls
+
+
 def test_an_answer_stays_what_it_was(runtime: str) -> None:
     """Outputs are copies, not the memory that the next call writes to."""
     with open_runtime(spec(), runtime, **ON_CPU, concurrency=1) as running:
@@ -113,10 +119,11 @@ def test_read_only_and_sliced_pictures(runtime: str) -> None:
         pictures(1)[0],
         pictures(1).astype(np.float32),
         pictures(1, height=HEIGHT + 1),
+        pictures(1, width=WIDTH + 1),
         pictures(1, width=0),
         pictures(1)[..., :2],
     ],
-    ids=["one picture", "floats", "height", "nothing", "channels"],
+    ids=["one picture", "floats", "height", "width", "nothing", "channels"],
 )
 def test_wrong_pictures(runtime: str, wrong: np.ndarray) -> None:
     with open_runtime(spec(), runtime, **ON_CPU) as running, pytest.raises(ValueError, match=r"uint8 \[B, 32, 24, 3\]"):
