@@ -128,7 +128,7 @@ class PoseEstimator(Closing):
             self._network = self.top_down = open_top_down(
                 files, device=self.device, precision=precision, runtime=runtime, threads=threads,
                 size=max(sizes), threshold=self.person_threshold, iou_threshold=self.iou_threshold,
-                max_people=max_people,
+                max_people=max_people, stage=stage,
             )  # fmt: skip
         else:
             from pose.assembly import open_one_shot

@@ -6,8 +6,9 @@ stand-in for the keypoint network can look up where in the crop its people's key
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -291,3 +292,17 @@ def test_one_picture_is_as_several(shared: Path, estimator: PoseEstimator) -> No
     for actual, bgr in zip(at_once, pictures, strict=True):
         (alone,) = estimator([bgr])
         np.testing.assert_allclose(actual.keypoints, alone.keypoints, atol=0.5)
+
+
+def test_stages_are_told(only_made_weights: Path) -> None:
+    told = []
+
+    @contextmanager
+    def stage(name: str) -> Iterator[None]:
+        told.append(name)
+        yield
+
+    options = {"device": "cpu", "precision": "fp32", "runtime": "torch", "threads": 1, "image_size": 64}
+    with PoseEstimator(network="picodet-tinypose", person_threshold=0.4, max_people=1, stage=stage, **options) as made:
+        made([np.zeros((60, 80, 3), np.uint8)])
+    assert told[:6] == ["pre-process", "detector", "nms", "pre-process", "keypoints", "decode"]

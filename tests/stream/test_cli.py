@@ -73,7 +73,7 @@ def test_run_writes_a_video_and_a_line_per_frame(clip, capsys):
     assert duration == pytest.approx(1.5, abs=0.01)
     told = capsys.readouterr().err
     assert "45 frames" in told
-    for stage in ("read", "pre-process", "network", "track", "embed", "search", "smooth", "draw", "write"):
+    for stage in ("read", "pre-process", "detector", "nms", "track", "embed", "search", "smooth", "draw", "write"):
         assert stage in told
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 from pose.errors import DeviceError
@@ -53,12 +55,13 @@ def open_runtime(
     precision: str = "auto",
     threads: int | None = None,
     concurrency: int | None = None,
+    stage: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Runtime:
     """A network, ready to run.
 
     Args:
         runtime, device: as in `choose_runtime`.
-        precision, threads, concurrency: as in `OpenVinoRuntime` and `TorchRuntime`.
+        precision, threads, concurrency, stage: as in `OpenVinoRuntime` and `TorchRuntime`.
 
     Raises:
         RuntimeMissing, DeviceError: as in `choose_runtime`, or the device does not compute in that precision.
@@ -68,10 +71,12 @@ def open_runtime(
     if choose_runtime(runtime, device) == "openvino":
         from pose.inference.runtimes.openvino_runtime import OpenVinoRuntime
 
-        opened = OpenVinoRuntime(spec, precision=precision, threads=threads, concurrency=concurrency)
+        opened = OpenVinoRuntime(spec, precision=precision, threads=threads, concurrency=concurrency, stage=stage)
     else:
         from pose.inference.runtimes.torch_runtime import TorchRuntime
 
-        opened = TorchRuntime(spec, device=device, precision=precision, threads=threads, concurrency=concurrency)
+        opened = TorchRuntime(
+            spec, device=device, precision=precision, threads=threads, concurrency=concurrency, stage=stage
+        )
     log.info("%s", opened.describe())
     return opened

@@ -6,6 +6,8 @@ import hashlib
 import io
 import logging
 import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from pathlib import Path
 from queue import SimpleQueue
@@ -47,6 +49,7 @@ class OpenVinoRuntime(WorkerRuntime):
             less time than threads that share a call. 1 gives all of them to one call, for the shortest wait when there
             is one picture at a time.
         cache: where compiled networks are kept; None takes the user's cache folder.
+        stage: as in `WorkerRuntime`.
 
     Raises:
         RuntimeMissing: OpenVINO is not installed.
@@ -62,6 +65,7 @@ class OpenVinoRuntime(WorkerRuntime):
         precision: str = "auto",
         threads: int | None = None,
         concurrency: int | None = None,
+        stage: Callable[[], AbstractContextManager[object]] = nullcontext,
         cache: ModelCache | None = None,
     ):
         ov = import_openvino()
@@ -81,7 +85,7 @@ class OpenVinoRuntime(WorkerRuntime):
         self._requests: SimpleQueue[openvino.InferRequest] = SimpleQueue()
         for _ in range(calls):
             self._requests.put(compiled.create_infer_request())
-        super().__init__(spec, concurrency=calls, batch=1, precision=precision)
+        super().__init__(spec, concurrency=calls, batch=1, precision=precision, stage=stage)
 
     def _read_or_compile(
         self, ov: Any, core: Any, spec: NetworkSpec, precision: str, settings: dict[str, Any], cache: ModelCache

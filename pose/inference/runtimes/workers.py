@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ class WorkerRuntime(Closing):
     Args:
         concurrency, batch, precision: as in `Runtime`.
         initializer: called once on every thread.
+        stage: called on the thread of every call, gives a context in which it runs; for profiling.
     """
 
     def __init__(
@@ -33,11 +35,13 @@ class WorkerRuntime(Closing):
         batch: int,
         precision: str,
         initializer: Callable[[], None] | None = None,
+        stage: Callable[[], AbstractContextManager[object]] = nullcontext,
     ):
         self.spec = spec
         self.concurrency = concurrency
         self.batch = batch
         self.precision = precision
+        self._stage = stage
         self._pool = ThreadPoolExecutor(concurrency, spec.name, initializer)
 
     @abstractmethod
@@ -67,7 +71,8 @@ class WorkerRuntime(Closing):
             height, width = pictures.shape[1:3]
             return tuple(output[:0] for output in self.infer(np.zeros((1, height, width, 3), np.uint8)))
         starts = range(0, len(pictures), self.batch)
-        return _joined([self.infer(pictures[start : start + self.batch]) for start in starts])
+        with self._stage():
+            return _joined([self.infer(pictures[start : start + self.batch]) for start in starts])
 
 
 def _joined(parts: list[Arrays]) -> Arrays:
