@@ -10,7 +10,8 @@ on its left and on its right side as well. What the three views say is put toget
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
 import cv2
@@ -48,14 +49,25 @@ class PersonDetector:
         threshold: people below this score are left out, 0–1.
         iou_threshold: of two boxes that overlap more than this, the better one stays, 0–1.
         max_people: the largest so many stay.
+        stage: called with a stage's name (`pre-process`, `nms`), gives a context in which it runs; for profiling.
     """
 
-    def __init__(self, runtime: Runtime, size: int, *, threshold: float, iou_threshold: float, max_people: int) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        size: int,
+        *,
+        threshold: float,
+        iou_threshold: float,
+        max_people: int,
+        stage: Callable[[str], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
         self.runtime = runtime
         self.size = size
         self.threshold = threshold
         self.iou_threshold = iou_threshold
         self.max_people = max_people
+        self._stage = stage
 
     def ask(self, bgr: NDArray[np.uint8], *, turned: bool = False) -> Answer[Detections]:
         """Start looking for people.
@@ -67,14 +79,16 @@ class PersonDetector:
         height, width = bgr.shape[:2]
         scale = np.array([width, height, width, height], np.float32) / self.size
         square = np.empty((self.size, self.size, 3), np.uint8)
-        cv2.resize(bgr, (self.size, self.size), dst=square, interpolation=cv2.INTER_CUBIC)
-        views = [square if way is None else cv2.rotate(square, way) for way in VIEWS[: 3 if turned else 1]]
+        with self._stage("pre-process"):
+            cv2.resize(bgr, (self.size, self.size), dst=square, interpolation=cv2.INTER_CUBIC)
+            views = [square if way is None else cv2.rotate(square, way) for way in VIEWS[: 3 if turned else 1]]
 
         def read(outputs: list[Any]) -> Detections:
             found = [self._of_view(view, *output) for view, output in enumerate(outputs)]
             people = found[0] if len(found) == 1 else _together(found)
             boxes = (people.boxes * scale).astype(np.float32)
-            keep = non_maximum_suppression(boxes, people.scores, self.iou_threshold)
+            with self._stage("nms"):
+                keep = non_maximum_suppression(boxes, people.scores, self.iou_threshold)
             return self._largest(Detections(boxes[keep], people.scores[keep], people.angles[keep]))
 
         return Answer(tuple(self.runtime.submit(view[None].astype(np.uint8, copy=False)) for view in views), read)

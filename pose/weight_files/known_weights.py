@@ -8,6 +8,13 @@ from typing import Final
 
 __all__ = ["KNOWN_WEIGHTS", "KnownWeights"]
 
+SHIPPED: Final = {
+    "picodet-s": ("to be filled in", 0),
+    "tinypose": ("to be filled in", 0),
+}
+"""SHA-256 and bytes of the weights that ship. New weights: write theirs here and into `weights/README.md`; a test holds
+both to the files."""
+
 
 @dataclass(frozen=True, slots=True)
 class KnownWeights:
@@ -32,7 +39,22 @@ class KnownWeights:
     bytes: tuple[int, ...]
 
 
+def _shipped(network: str) -> KnownWeights:
+    digest, size = SHIPPED[network]
+    return KnownWeights(
+        network=network,
+        file=f"{network}.safetensors",
+        source="trained for Stance from PaddleDetection's weights, ships with it",
+        licence="Apache-2.0 (origin and training data: see weights/README.md)",
+        address=None,
+        digests={digest: "the weights that ship"},
+        bytes=(size,),
+    )
+
+
 KNOWN_WEIGHTS: Final = {
+    "picodet-s": _shipped("picodet-s"),
+    "tinypose": _shipped("tinypose"),
     "yolov7-tiny-pose": KnownWeights(
         network="yolov7-tiny-pose",
         file="yolov7-tiny-pose.safetensors",
