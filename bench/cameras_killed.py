@@ -21,13 +21,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from stream.reading.batcher import FrameBatcher
-
 from bench.cameras import Server, served_clip, standing
 from bench.machine import limit_cores, load, machine, write
 from index.posture_index import PostureIndex
 from index.storage.store import choose_prefix
 from pose.estimator import PoseEstimator
+from stream.assembly import make_scheduler
 from stream.pipeline import scenes
 from stream.run.tally import Tally
 from stream.settings.model import Settings
@@ -50,12 +49,12 @@ class Watch:
         self.tally = Tally()
         self._estimator = PoseEstimator(image_size=image_size)
         self._index = PostureIndex.load(choose_prefix(None), device="cpu")
-        self._batcher = FrameBatcher(self.sources)
+        self._scheduler = make_scheduler(self.sources)
         self._thread = threading.Thread(target=self._run, name="watch")
 
     def _run(self) -> None:
-        with self._batcher:
-            for scene in scenes(self._batcher, self._estimator, self._index, Settings(), tally=self.tally):
+        with self._scheduler:
+            for scene in scenes(self._scheduler, self._estimator, self._index, Settings(), tally=self.tally):
                 frame = scene.frame
                 if frame.source == VICTIM and frame.epoch not in self.first_seconds:
                     self.first_seconds[frame.epoch] = frame.captured_seconds
@@ -67,7 +66,7 @@ class Watch:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._batcher.close()
+        self._scheduler.close()
         self._thread.join()
 
     def given(self) -> dict[str, int]:
