@@ -83,7 +83,9 @@ class OneShot:
         self.iou_threshold = iou_threshold
         self.max_people = max_people
         self._stride = model.architecture.strides[-1]
-        self.image_sizes = tuple(sorted({-(-size // self._stride) * self._stride for size in image_sizes}, reverse=True))
+        self.image_sizes = tuple(
+            sorted({-(-size // self._stride) * self._stride for size in image_sizes}, reverse=True)
+        )
         self.batch_size = batch_size if device.type == "cuda" else 1
         self.stage = stage
         self._anchors = model.head.anchors.to(device)

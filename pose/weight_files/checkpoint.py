@@ -133,14 +133,14 @@ def save_network(model: YoloPose, file: str | Path, notes: Mapping[str, str] | N
     state = {key: value.contiguous().cpu() for key, value in state.items()}
     part = path.with_name(path.name + ".part")
     try:
-        part.write_bytes(_serialised(state, {**(notes or {}), **model.architecture.to_metadata()}))
+        part.write_bytes(serialised(state, {**(notes or {}), **model.architecture.to_metadata()}))
         os.replace(part, path)
     except OSError as error:
         part.unlink(missing_ok=True)
         raise WeightsError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
-def _serialised(state: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
+def serialised(state: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
     """A safetensors file; the same bytes for the same weights, because databases remember a file's digest.
 
     The library writes the metadata in an order that changes from call to call, so they are put in order afterwards.
