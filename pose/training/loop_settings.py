@@ -33,9 +33,9 @@ class LoopSettings:
     epochs: float = 5.0
     minutes: float | None = None
     batch: int = 16
-    learning_rate: float = 2e-3
+    learning_rate: float = 1.2e-3
     last_share: float = 0.02
-    warm_up_steps: int = 50
+    warm_up_steps: int = 100
     weight_decay: float = 0.01
     clip: float = 1.0
     average_decay: float = 0.998

@@ -25,7 +25,7 @@ from pose.networks.yolov7_pose import YoloPose, build_network
 from pose.weight_files.key_table import HEAD_KEYS, HEAD_LAYER, LAYER_KEYS
 from pose.weight_files.unpickle import Shell, StoredTensor, load_pickled
 
-__all__ = ["Checkpoint", "load_network", "published_names", "read_checkpoint", "save_network"]
+__all__ = ["Checkpoint", "load_network", "published_names", "read_checkpoint", "save_network", "serialised"]
 
 LISTED_KEYS = 6  # how many offending keys an error names
 

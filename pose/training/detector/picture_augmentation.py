@@ -41,7 +41,7 @@ class DetectorAugmentation:
     """
 
     whole: float = 0.4
-    zoom: tuple[float, float] = (0.75, 2.0)
+    zoom: tuple[float, float] = (0.6, 1.8)
     stretch: float = 1.35
     sideways: float = 0.4
     upside_down: float = 0.1
@@ -49,7 +49,7 @@ class DetectorAugmentation:
     tilt_degrees: float = 10.0
     mirror: float = 0.5
     colour: float = 0.5
-    blur: float = 0.1
+    blur: float = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -26,7 +26,7 @@ class DetectorTrainingSettings(LoopSettings):
         loss, augmentation: see there.
     """
 
-    sides: Mapping[int, float] = field(default_factory=lambda: {320: 0.5, 256: 0.25, 192: 0.15, 384: 0.1})
+    sides: Mapping[int, float] = field(default_factory=lambda: {320: 0.7, 256: 0.15, 384: 0.1, 192: 0.05})
     upright_share: float = 0.6
     teacher_degrees: float = 15.0
     set_weights: Mapping[str, float] = field(default_factory=dict)
