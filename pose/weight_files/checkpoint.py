@@ -22,7 +22,7 @@ from pose.weight_files.key_table import HEAD_KEYS, HEAD_LAYER, LAYER_KEYS
 from pose.weight_files.safetensors_file import halved, listed, read_safetensors, write_safetensors
 from pose.weight_files.unpickle import Shell, StoredTensor, load_pickled
 
-__all__ = ["Checkpoint", "load_network", "published_names", "read_checkpoint", "save_network", "serialised"]
+__all__ = ["Checkpoint", "load_network", "published_names", "read_checkpoint", "save_network"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,50 +125,7 @@ def save_network(model: YoloPose, file: str | Path, notes: Mapping[str, str] | N
     anchors = own["head.anchors"].float()  # [levels, 3, 2] px; the published files hold them twice
     state[f"{layer}.anchor_grid"] = anchors.reshape(len(anchors), 1, 3, 1, 1, 2)
     state[f"{layer}.anchors"] = anchors / anchors.new_tensor(model.architecture.strides).reshape(-1, 1, 1)
-<<<<<<< HEAD
     write_safetensors(Path(file), state, {**(notes or {}), **model.architecture.to_metadata()})
-=======
-    state = {key: value.contiguous().cpu() for key, value in state.items()}
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_bytes(serialised(state, {**(notes or {}), **model.architecture.to_metadata()}))
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise WeightsError(f"{path} cannot be written: {error.strerror or error}.") from error
-
-
-def serialised(state: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
-    """A safetensors file; the same bytes for the same weights, because databases remember a file's digest.
-
-    The library writes the metadata in an order that changes from call to call, so they are put in order afterwards.
-    (Format: 8 bytes length of the header, the header as JSON, numbers.)
-    """
-    data = save(state, metadata=metadata)
-    end = 8 + int.from_bytes(data[:8], "little")
-    header = json.loads(data[8:end])
-    header["__metadata__"] = dict(sorted(metadata.items()))
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-    text += b" " * (-len(text) % 8)  # the numbers begin at a multiple of 8
-    return len(text).to_bytes(8, "little") + text + data[end:]
-
-
-def _halved(value: Tensor) -> Tensor:
-    if not value.is_floating_point():
-        return value
-    half = value.half()
-    return half if half.isfinite().all() else value.float()
-
-
-def _read_safetensors(path: Path) -> tuple[Architecture | None, dict[str, Tensor]]:
-    try:
-        with safe_open(str(path), framework="pt") as stream:
-            metadata = stream.metadata() or {}
-            state = {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118 - not a mapping
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path} is not a whole safetensors file ({error}). Fetch or copy it again.") from error
-    return (Architecture.from_metadata(metadata, str(path)) if "network" in metadata else None), state
->>>>>>> detector
 
 
 def _read_pickled(path: Path) -> tuple[Architecture | None, dict[str, Tensor]]:

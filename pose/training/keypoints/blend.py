@@ -6,16 +6,14 @@ Wortsman et al., "Robust fine-tuning of zero-shot models" (WiSE-FT), 2022, arXiv
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from pose.errors import WeightsError, WeightsMissing
+from pose.errors import WeightsError
 from pose.training.keypoints.hold_out import HoldOut
-from pose.weight_files.safetensors_file import halved, read_safetensors, write_safetensors
 
-__all__ = ["blended", "judge_blends", "read_state", "write_state"]
+__all__ = ["blended", "judge_blends"]
 
 
 def blended(start: Mapping[str, Tensor], tuned: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
@@ -47,25 +45,3 @@ def judge_blends(
     finally:
         network.load_state_dict(own)
     return rows
-
-
-def write_state(state: Mapping[str, Tensor], file: str | Path, notes: Mapping[str, str] | None = None) -> None:
-    """Write weights as safetensors in half precision, complete or not at all.
-
-    Raises:
-        WeightsError: the file cannot be written.
-    """
-    write_safetensors(Path(file), {name: halved(value.detach()) for name, value in state.items()}, dict(notes or {}))
-
-
-def read_state(file: str | Path) -> dict[str, Tensor]:
-    """Weights that `write_state` wrote, float32.
-
-    Raises:
-        WeightsMissing: there is no such file.
-        WeightsError: it is damaged.
-    """
-    path = Path(file)
-    if not path.is_file():
-        raise WeightsMissing(f"{path} is missing.")
-    return {name: value.float() for name, value in read_safetensors(path)[1].items()}

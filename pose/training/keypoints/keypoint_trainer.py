@@ -18,7 +18,6 @@ from tqdm import tqdm
 
 from pose.errors import TrainingError
 from pose.training.average import AverageWeights
-from pose.training.keypoints.blend import write_state
 from pose.training.keypoints.crop_batches import CropBatch, CropBatches, normalised
 from pose.training.keypoints.heatmap_loss import HeatmapLoss
 from pose.training.keypoints.hold_out import HoldOut
@@ -27,6 +26,7 @@ from pose.training.keypoints.settings import KeypointTrainingSettings
 from pose.training.memory import keep_freed_memory
 from pose.training.state_file import load_state, save_state
 from pose.training.trainer import BAR, BEST, HISTORY, LAST, LOSS_MEMORY, MAX_BROKEN_STEPS, SAVE_SECONDS, STATE
+from pose.weight_files.plain_weights import write_state
 
 __all__ = ["KeypointTrainer"]
 

@@ -12,7 +12,7 @@ import torch
 
 from pose.errors import TrainingError, WeightsError, WeightsMissing
 from pose.networks.tinypose import TinyPose
-from pose.training.keypoints.blend import blended, judge_blends, read_state, write_state
+from pose.training.keypoints.blend import blended, judge_blends
 from pose.training.keypoints.crop_augmentation import crop_matrix
 from pose.training.keypoints.crop_batches import CropBatches, normalised
 from pose.training.keypoints.heatmap_loss import HeatmapLoss, heatmaps
@@ -21,6 +21,7 @@ from pose.training.keypoints.keypoint_trainer import KeypointTrainer
 from pose.training.keypoints.settings import KeypointTrainingSettings
 from pose.training.state_file import load_state
 from pose.training.trainer import BEST, HISTORY, LAST, STATE
+from pose.weight_files.plain_weights import read_state, write_state
 from tests.pose.training.conftest import draw_people
 from tests.pose.training.keypoints.test_crop_augmentation import PLAIN
 
