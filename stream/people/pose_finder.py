@@ -57,6 +57,7 @@ class _Remembered:
         missed: detections in a row that have not seen the person.
         calm_since: since when the keypoints rest, seconds.
         looked: when the keypoints were last found by the network, seconds.
+        shifted: how far the keypoints were moved on since then, px.
     """
 
     box: NDArray[np.float32]
@@ -66,6 +67,7 @@ class _Remembered:
     missed: int
     calm_since: float
     looked: float
+    shifted: float = 0.0
 
 
 class PoseFinder:
@@ -168,7 +170,8 @@ def _moved(one: _Remembered, shift: NDArray[np.float64]) -> _Remembered:
     shift = shift.astype(np.float32)
     keypoints = one.keypoints.copy()
     keypoints[:, :2] += shift
-    return replace(one, box=one.box + np.concatenate((shift, shift)), keypoints=keypoints)
+    box = one.box + np.concatenate((shift, shift))
+    return replace(one, box=box, keypoints=keypoints, shifted=one.shifted + float(np.linalg.norm(shift)))
 
 
 def _crops_of(people: Sequence[_Remembered]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -207,8 +210,10 @@ def _seen_again(one: _Remembered, keypoints: NDArray[np.float32], seconds: float
     both = (keypoints[:, 2] > VISIBLE) & (one.keypoints[:, 2] > VISIBLE)
     moved = np.linalg.norm((keypoints - one.keypoints)[both, :2], axis=1).mean() if both.any() else np.inf
     side = float((box[2:] - box[:2]).max())
-    calm = moved <= CALM_SPEED * side * max(seconds - one.looked, 1e-3)
-    return replace(one, box=box, keypoints=keypoints, looked=seconds, calm_since=one.calm_since if calm else seconds)
+    calm = moved + one.shifted <= CALM_SPEED * side * max(seconds - one.looked, 1e-3)
+    return replace(
+        one, box=box, keypoints=keypoints, looked=seconds, calm_since=one.calm_since if calm else seconds, shifted=0.0
+    )
 
 
 def _is_somebody(keypoints: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np.bool_]:
