@@ -41,6 +41,9 @@ SOONER: Final = 1 / 3  # of the interval of detections must have passed before a
 REFUSED_SECONDS: Final = 1.5  # for so long a place in which nobody was found is not looked at again
 SAME_PLACE: Final = 0.6  # IoU with such a place
 SURER: Final = 0.15  # unless the detector's score has risen by so much
+CALM_SECONDS: Final = 0.5  # keypoints that have rested for so long are calm
+CALM_SPEED: Final = 0.1  # of keypoints at rest, at most, in longer sides of the box per second
+LARGEST_MARGIN: Final = 0.35  # of a box around the visible keypoints, in their longer sides
 TICK: Final = 1e-6  # times are sums of many steps
 
 
@@ -159,10 +162,6 @@ class PoseFinder:
             and one.calm_since < seconds - CALM_SECONDS
             and (seconds - one.looked < self._calm_every - TICK)
         )
-
-
-CALM_SECONDS: Final = 0.5  # keypoints that have rested for so long are calm
-CALM_SPEED: Final = 0.1  # of keypoints at rest, at most, in longer sides of the box per second
 
 
 def _moved(one: _Remembered, shift: NDArray[np.float64]) -> _Remembered:
@@ -301,9 +300,6 @@ def _margins(keypoints: NDArray[np.float32], box: NDArray[np.float32]) -> NDArra
     side = max(float((high - low).max()), 1.0)
     margins = np.concatenate((low - box[:2], box[2:] - high)) / side
     return margins.clip(0.0, LARGEST_MARGIN).astype(np.float32)
-
-
-LARGEST_MARGIN: Final = 0.35  # of a box around the visible keypoints, in their longer sides
 
 
 def _box_around(keypoints: NDArray[np.float32], margins: NDArray[np.float32]) -> NDArray[np.float32]:
