@@ -39,6 +39,7 @@ def open_top_down(
     threshold: float,
     iou_threshold: float,
     max_people: int,
+    stage: Callable[[str], AbstractContextManager[object]],
 ) -> TopDown:
     """A person detector and a keypoint network; see `PoseEstimator` for the arguments.
 
@@ -52,10 +53,11 @@ def open_top_down(
         build = partial(_build, part, network.files[part])
         return NetworkSpec(part, build, digests[part], (height, width), IMAGENET_RGB)
 
-    def opened(part: str, height: int, width: int) -> Runtime:
+    def opened(part: str, height: int, width: int, called: str) -> Runtime:
         return open_runtime(
             spec(part, height, width), runtime,
             device=device, precision=precision, threads=threads, concurrency=calls, workers=workers,
+            stage=partial(stage, called),
         )  # fmt: skip
 
     # One set of threads for both networks, so that they never take more cores together than there are. On a GPU, and
@@ -67,10 +69,10 @@ def open_top_down(
     width, height = CROP_SIZE
     return TopDown(
         PersonDetector(
-            opened("picodet-s", size, size), size,
-            threshold=threshold, iou_threshold=iou_threshold, max_people=max_people,
+            opened("picodet-s", size, size, "detector"), size,
+            threshold=threshold, iou_threshold=iou_threshold, max_people=max_people, stage=stage,
         ),
-        KeypointFinder(opened("tinypose", height, width)),
+        KeypointFinder(opened("tinypose", height, width, "keypoints"), stage),
         device,
     )  # fmt: skip
 

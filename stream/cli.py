@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     from stream.commands import evaluate as evaluate_command
     from stream.commands import evaluate_pose as evaluate_pose_command
     from stream.commands import evaluate_video as evaluate_video_command
+    from stream.commands import export as export_command
     from stream.commands import info as info_command
     from stream.commands import query as query_command
     from stream.commands import reembed as reembed_command
@@ -104,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
         check_command,
         cameras_command,
         weights_commands,
+        export_command,
         evaluate_pose_command,
         train_command,
     ):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 from pose.errors import DeviceError
@@ -55,12 +57,13 @@ def open_runtime(
     threads: int | None = None,
     concurrency: int | None = None,
     workers: ThreadPoolExecutor | None = None,
+    stage: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Runtime:
     """A network, ready to run.
 
     Args:
         runtime, device: as in `choose_runtime`.
-        precision, threads, concurrency: as in `OpenVinoRuntime` and `TorchRuntime`.
+        precision, threads, concurrency, stage: as in `OpenVinoRuntime` and `TorchRuntime`.
         workers: threads that networks on OpenVINO share; PyTorch's have their own.
 
     Raises:
@@ -71,10 +74,14 @@ def open_runtime(
     if choose_runtime(runtime, device) == "openvino":
         from pose.inference.runtimes.openvino_runtime import OpenVinoRuntime
 
-        opened = OpenVinoRuntime(spec, precision=precision, threads=threads, concurrency=concurrency, workers=workers)
+        opened = OpenVinoRuntime(
+            spec, precision=precision, threads=threads, concurrency=concurrency, workers=workers, stage=stage
+        )
     else:
         from pose.inference.runtimes.torch_runtime import TorchRuntime
 
-        opened = TorchRuntime(spec, device=device, precision=precision, threads=threads, concurrency=concurrency)
+        opened = TorchRuntime(
+            spec, device=device, precision=precision, threads=threads, concurrency=concurrency, stage=stage
+        )
     log.info("%s", opened.describe())
     return opened

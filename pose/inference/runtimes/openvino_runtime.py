@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from pathlib import Path
 from queue import SimpleQueue
@@ -48,6 +50,7 @@ class OpenVinoRuntime(WorkerRuntime):
             is one picture at a time.
         workers: threads shared with other networks, `concurrency` of them; None for its own.
         cache: where compiled networks are kept; None takes the user's cache folder.
+        stage: as in `WorkerRuntime`.
 
     Raises:
         RuntimeMissing: OpenVINO is not installed.
@@ -64,6 +67,7 @@ class OpenVinoRuntime(WorkerRuntime):
         threads: int | None = None,
         concurrency: int | None = None,
         workers: ThreadPoolExecutor | None = None,
+        stage: Callable[[], AbstractContextManager[object]] = nullcontext,
         cache: ModelCache | None = None,
     ):
         ov = import_openvino()
@@ -83,7 +87,7 @@ class OpenVinoRuntime(WorkerRuntime):
         self._requests: SimpleQueue[openvino.InferRequest] = SimpleQueue()
         for _ in range(calls):
             self._requests.put(compiled.create_infer_request())
-        super().__init__(spec, concurrency=calls, batch=1, precision=precision, workers=workers)
+        super().__init__(spec, concurrency=calls, batch=1, precision=precision, workers=workers, stage=stage)
 
     def _read_or_compile(
         self, ov: Any, core: Any, spec: NetworkSpec, precision: str, settings: dict[str, Any], cache: ModelCache

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -27,6 +30,7 @@ class TorchRuntime(WorkerRuntime):
         precision: `auto`, `fp32`, `bf16` or `fp16`.
         threads: of all calls together on a CPU; None takes as many as PyTorch would.
         concurrency: calls at once; None takes one on a GPU, and on a CPU one per thread, which is the most there.
+        stage: as in `WorkerRuntime`.
 
     Raises:
         DeviceError: the device or precision is not to be had here.
@@ -41,6 +45,7 @@ class TorchRuntime(WorkerRuntime):
         precision: str = "auto",
         threads: int | None = None,
         concurrency: int | None = None,
+        stage: Callable[[], AbstractContextManager[object]] = nullcontext,
     ):
         self.device = choose_device(device)
         self.dtype = choose_precision(precision, self.device)
@@ -56,6 +61,7 @@ class TorchRuntime(WorkerRuntime):
             batch=GPU_BATCH if on_gpu else CPU_BATCH,
             precision={torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[self.dtype],
             initializer=None if on_gpu else lambda: torch.set_num_threads(max(self.threads // calls, 1)),
+            stage=stage,
         )
 
     def infer(self, pictures: NDArray[np.uint8]) -> Arrays:

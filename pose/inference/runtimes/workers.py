@@ -6,6 +6,7 @@ import os
 from abc import abstractmethod
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ class WorkerRuntime(Closing):
         initializer: called once on every thread.
         workers: what calls run on, shared with other networks so that all together do not take more cores than there
             are; None for threads of its own.
+        stage: called on the thread of every call, gives a context in which it runs; for profiling.
     """
 
     def __init__(
@@ -37,11 +39,13 @@ class WorkerRuntime(Closing):
         precision: str,
         initializer: Callable[[], None] | None = None,
         workers: ThreadPoolExecutor | None = None,
+        stage: Callable[[], AbstractContextManager[object]] = nullcontext,
     ):
         self.spec = spec
         self.concurrency = concurrency
         self.batch = batch
         self.precision = precision
+        self._stage = stage
         self._pool = workers or ThreadPoolExecutor(concurrency, spec.name, initializer)
 
     @abstractmethod
@@ -71,7 +75,8 @@ class WorkerRuntime(Closing):
             height, width = pictures.shape[1:3]
             return tuple(output[:0] for output in self.infer(np.zeros((1, height, width, 3), np.uint8)))
         starts = range(0, len(pictures), self.batch)
-        return _joined([self.infer(pictures[start : start + self.batch]) for start in starts])
+        with self._stage():
+            return _joined([self.infer(pictures[start : start + self.batch]) for start in starts])
 
 
 def usable_cores() -> int:

@@ -20,8 +20,7 @@ from stream.settings.model import Settings
 class Colours:
     """Finds two people in a picture, the second one prominent, bent by the picture's blue; nobody in a black one."""
 
-    network = "colours"
-    weights_digest = "ab" * 32
+    parts: tuple[tuple[str, str], ...] = (("colours", "ab" * 32),)
     batch_size = 4
     concurrency = 2
 

@@ -83,7 +83,7 @@ def test_another_network_is_said(network: Colours, caplog: pytest.LogCaptureFixt
     stance("build", "images_data")
     stance("query", paint("q.png", 11))
     assert not caplog.records
-    network.weights_digest = "cd" * 32
+    network.parts = (("colours", "cd" * 32),)
     stance("query", "q.png")
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "built with colours (abababababab)" in caplog.text
