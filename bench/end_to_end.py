@@ -22,6 +22,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -75,20 +76,17 @@ class Variants:
             raise SystemExit(f"{self.estimator.network} has no detector and keypoint network of its own.")
         self._asked: list[tuple[Runtime, Any]] = []
         runtimes = (network.detector.runtime, network.keypoints.runtime)
-        for runtime in runtimes:
-            self._note(runtime)
+        submits = [runtime.submit for runtime in runtimes]
+        for runtime, submit in zip(runtimes, submits, strict=True):
+            runtime.submit = partial(self._note, runtime, submit)  # type: ignore[method-assign]
         self.frames = self.labels()  # the clip may be shorter
-        for runtime in runtimes:
-            del runtime.submit
+        for runtime, submit in zip(runtimes, submits, strict=True):
+            runtime.submit = submit  # type: ignore[method-assign]
+        self.calls.take(1)
 
-    def _note(self, runtime: Runtime) -> None:
-        submit = runtime.submit
-
-        def noted(pictures: Any) -> Any:
-            self._asked.append((runtime, pictures))
-            return submit(pictures)
-
-        runtime.submit = noted  # type: ignore[method-assign]
+    def _note(self, runtime: Runtime, submit: Callable[[Any], Any], pictures: Any) -> Any:
+        self._asked.append((runtime, pictures))
+        return submit(pictures)
 
     def network(self) -> int:
         """All that was asked in the first pass over the clip, once more."""
@@ -145,7 +143,7 @@ def measure(variants: Variants, repeats: int, budget_seconds: float) -> dict[str
             frames = step()
             seconds, cpu = time.perf_counter() - start, cpu_seconds() - cpu
             row = {"speed": frames / seconds, "cpu": 1e3 * cpu / frames, "stages": variants.stages.take(frames)}
-            row |= variants.calls.take(frames) if name != "network" else {}
+            row |= variants.calls.take(frames)
             if repeat >= 0:
                 rows[name].append(row)
     result: dict[str, Any] = {}

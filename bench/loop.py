@@ -80,6 +80,7 @@ class Reciter:
         self._moments = moments + moments[::-1]
         self._of_source: dict[int, Iterator[Poses]] = {}
         self._now: dict[int, Poses] = {}
+        self.newcomers_next: set[int] = set()
         self.top_down = TopDown(_Detector(self), _Keypoints(self)) if two_steps else None  # type: ignore[arg-type]
 
     def find(self, bgr: np.ndarray) -> Steps[Poses]:
@@ -106,20 +107,23 @@ class _Detector:
     def __init__(self, reciter: Reciter) -> None:
         self._reciter = reciter
 
-    def ask(self, bgr: np.ndarray) -> Answer[Detections]:
+    def ask(self, bgr: np.ndarray, *, turned: bool = False) -> Answer[Detections]:
         poses = self._reciter.now(bgr)
-        return Answer((), lambda _: Detections(poses.boxes, poses.scores))
+        self._reciter.newcomers_next.add(int(bgr[0, 0, 0]))
+        return Answer((), lambda _: Detections.upright(poses.boxes, poses.scores))
 
 
 class _Keypoints:
-    """Tells those who are nearest to the middles of the crops. The first question about a frame is for everybody who is
-    known, so it turns the page."""
+    """Tells those who are nearest to the crops. The first question about a frame is for everybody who is known, so it
+    turns the page; the one after a detection is for newcomers in the same frame."""
 
     def __init__(self, reciter: Reciter) -> None:
         self._reciter = reciter
 
     def ask(self, bgr: np.ndarray, boxes: np.ndarray, angles: np.ndarray | None = None) -> Answer[np.ndarray]:
-        poses = self._reciter.next_of(bgr) if angles is not None else self._reciter.now(bgr)
+        source, newcomers = int(bgr[0, 0, 0]), self._reciter.newcomers_next
+        poses = self._reciter.now(bgr) if source in newcomers else self._reciter.next_of(bgr)
+        newcomers.discard(source)
         if not len(poses) or not len(boxes):
             return Answer((), lambda _: np.zeros((len(boxes), 17, 3), np.float32))
         away = np.abs(boxes[:, None] - poses.boxes[None]).sum(axis=2)

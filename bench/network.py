@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from index import PostureIndex, starter_prefix
+from pose.inference.runtimes.runtime import Arrays
 from stream.assembly import make_estimator
 from stream.settings.model import Settings
 
@@ -76,25 +81,25 @@ class Calls:
 
     Attributes:
         crops: of people, so far.
-        detections: pictures that the detector was given, so far.
+        detections: pictures that the detector was given, so far; one that it saw on its sides too counts three times.
     """
 
     def __init__(self, estimator: PoseEstimator) -> None:
         self.crops = self.detections = 0
         if (network := estimator.top_down) is None:
             return
-        ask_keypoints, ask_detector = network.keypoints.ask, network.detector.ask
+        submit_crops, submit_pictures = network.keypoints.runtime.submit, network.detector.runtime.submit
 
-        def keypoints(bgr: Any, boxes: Any, *angles: Any) -> Any:
-            self.crops += len(boxes)
-            return ask_keypoints(bgr, boxes, *angles)
+        def crops(pictures: NDArray[np.uint8]) -> Future[Arrays]:
+            self.crops += len(pictures)
+            return submit_crops(pictures)
 
-        def detector(bgr: Any) -> Any:
-            self.detections += 1
-            return ask_detector(bgr)
+        def whole(pictures: NDArray[np.uint8]) -> Future[Arrays]:
+            self.detections += len(pictures)
+            return submit_pictures(pictures)
 
-        network.keypoints.ask = keypoints  # type: ignore[assignment, method-assign]
-        network.detector.ask = detector  # type: ignore[method-assign]
+        network.keypoints.runtime.submit = crops  # type: ignore[method-assign]
+        network.detector.runtime.submit = whole  # type: ignore[method-assign]
 
     def take(self, frames: int) -> dict[str, float]:
         """Crops and detections per frame since the last call."""

@@ -73,9 +73,9 @@ class _Detector:
         self.max_people = simulation.max_people
         self._simulation = simulation
 
-    def ask(self, _: object) -> Answer[Detections]:
+    def ask(self, _: object, *, turned: bool = False) -> Answer[Detections]:
         poses = self._simulation.moment.poses
-        return Answer((), lambda _: Detections(poses.boxes, poses.scores))
+        return Answer((), lambda _: Detections.upright(poses.boxes, poses.scores))
 
 
 class _Keypoints:
