@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
@@ -55,6 +56,7 @@ def open_runtime(
     precision: str = "auto",
     threads: int | None = None,
     concurrency: int | None = None,
+    workers: ThreadPoolExecutor | None = None,
     stage: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Runtime:
     """A network, ready to run.
@@ -62,6 +64,7 @@ def open_runtime(
     Args:
         runtime, device: as in `choose_runtime`.
         precision, threads, concurrency, stage: as in `OpenVinoRuntime` and `TorchRuntime`.
+        workers: threads that networks on OpenVINO share; PyTorch's have their own.
 
     Raises:
         RuntimeMissing, DeviceError: as in `choose_runtime`, or the device does not compute in that precision.
@@ -71,7 +74,9 @@ def open_runtime(
     if choose_runtime(runtime, device) == "openvino":
         from pose.inference.runtimes.openvino_runtime import OpenVinoRuntime
 
-        opened = OpenVinoRuntime(spec, precision=precision, threads=threads, concurrency=concurrency, stage=stage)
+        opened = OpenVinoRuntime(
+            spec, precision=precision, threads=threads, concurrency=concurrency, workers=workers, stage=stage
+        )
     else:
         from pose.inference.runtimes.torch_runtime import TorchRuntime
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
-import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from pathlib import Path
@@ -20,7 +20,7 @@ from pose.errors import DeviceError, PoseError
 from pose.inference.runtimes.model_cache import ModelCache
 from pose.inference.runtimes.openvino_library import import_openvino
 from pose.inference.runtimes.runtime import Arrays, NetworkSpec
-from pose.inference.runtimes.workers import MAX_CONCURRENCY, WorkerRuntime
+from pose.inference.runtimes.workers import MAX_CONCURRENCY, WorkerRuntime, usable_cores
 
 if TYPE_CHECKING:
     import openvino
@@ -48,6 +48,7 @@ class OpenVinoRuntime(WorkerRuntime):
         concurrency: calls at once, at most one per thread, which is what None takes: threads of their own cost 3–9 %
             less time than threads that share a call. 1 gives all of them to one call, for the shortest wait when there
             is one picture at a time.
+        workers: threads shared with other networks, `concurrency` of them; None for its own.
         cache: where compiled networks are kept; None takes the user's cache folder.
         stage: as in `WorkerRuntime`.
 
@@ -65,13 +66,14 @@ class OpenVinoRuntime(WorkerRuntime):
         precision: str = "auto",
         threads: int | None = None,
         concurrency: int | None = None,
+        workers: ThreadPoolExecutor | None = None,
         stage: Callable[[], AbstractContextManager[object]] = nullcontext,
         cache: ModelCache | None = None,
     ):
         ov = import_openvino()
         core = ov.Core()
         precision = _choose_precision(precision, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
-        self.threads = threads or _usable_cores()
+        self.threads = threads or usable_cores()
         calls = min(concurrency or MAX_CONCURRENCY, self.threads)
         self.version: str = ov.__version__.partition("-")[0]
         self.from_cache = False
@@ -85,7 +87,7 @@ class OpenVinoRuntime(WorkerRuntime):
         self._requests: SimpleQueue[openvino.InferRequest] = SimpleQueue()
         for _ in range(calls):
             self._requests.put(compiled.create_infer_request())
-        super().__init__(spec, concurrency=calls, batch=1, precision=precision, stage=stage)
+        super().__init__(spec, concurrency=calls, batch=1, precision=precision, workers=workers, stage=stage)
 
     def _read_or_compile(
         self, ov: Any, core: Any, spec: NetworkSpec, precision: str, settings: dict[str, Any], cache: ModelCache
@@ -163,10 +165,6 @@ def _choose_precision(wanted: str, capabilities: list[str]) -> str:
     if CAPABILITIES[wanted] not in capabilities:
         raise DeviceError(f"This CPU does not compute in {wanted}. Set pose.precision to auto or fp32.")
     return wanted
-
-
-def _usable_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @cache

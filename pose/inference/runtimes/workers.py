@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from pose.closing import Closing
 from pose.inference.runtimes.runtime import Arrays, NetworkSpec, checked
 
-__all__ = ["MAX_CONCURRENCY", "WorkerRuntime"]
+__all__ = ["MAX_CONCURRENCY", "WorkerRuntime", "usable_cores"]
 
 MAX_CONCURRENCY = 8  # every call under way holds its pictures and the network's maps
 
@@ -24,6 +25,8 @@ class WorkerRuntime(Closing):
     Args:
         concurrency, batch, precision: as in `Runtime`.
         initializer: called once on every thread.
+        workers: what calls run on, shared with other networks so that all together do not take more cores than there
+            are; None for threads of its own.
         stage: called on the thread of every call, gives a context in which it runs; for profiling.
     """
 
@@ -35,6 +38,7 @@ class WorkerRuntime(Closing):
         batch: int,
         precision: str,
         initializer: Callable[[], None] | None = None,
+        workers: ThreadPoolExecutor | None = None,
         stage: Callable[[], AbstractContextManager[object]] = nullcontext,
     ):
         self.spec = spec
@@ -42,7 +46,7 @@ class WorkerRuntime(Closing):
         self.batch = batch
         self.precision = precision
         self._stage = stage
-        self._pool = ThreadPoolExecutor(concurrency, spec.name, initializer)
+        self._pool = workers or ThreadPoolExecutor(concurrency, spec.name, initializer)
 
     @abstractmethod
     def infer(self, pictures: NDArray[np.uint8]) -> Arrays:
@@ -64,7 +68,7 @@ class WorkerRuntime(Closing):
 
     def close(self) -> None:
         """Let the calls that run end, cancel the others. Twice does no harm."""
-        self._pool.shutdown(cancel_futures=True)
+        self._pool.shutdown(cancel_futures=True)  # of several networks, if they share it
 
     def _outputs(self, pictures: NDArray[np.uint8]) -> Arrays:
         if not len(pictures):
@@ -73,6 +77,11 @@ class WorkerRuntime(Closing):
         starts = range(0, len(pictures), self.batch)
         with self._stage():
             return _joined([self.infer(pictures[start : start + self.batch]) for start in starts])
+
+
+def usable_cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _joined(parts: list[Arrays]) -> Arrays:

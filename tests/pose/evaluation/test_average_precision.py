@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 import pytest
 
-from pose.datasets.labelled import LabelledPicture, LabelledSet, read_labelled
+from pose.datasets.labelled import LabelledPicture, LabelledSet
+from pose.datasets.reading import read_labelled
 from pose.errors import EvaluatorMissing, PictureError
 from pose.estimator import PoseEstimator
 from pose.evaluation.average_precision import PoseScores, evaluate_pose, score_detections

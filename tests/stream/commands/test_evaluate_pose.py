@@ -1,4 +1,4 @@
-"""`stance evaluate-pose` as a user meets it, on pictures made here, with weights from a seed: nobody is found well."""
+"""`stance evaluate-pose` as a user meets it, on pictures made here. Weights are from a seed: nobody is found well."""
 
 from __future__ import annotations
 
