@@ -55,15 +55,6 @@ def _shipped(network: str) -> KnownWeights:
 KNOWN_WEIGHTS: Final = {
     "picodet-s": _shipped("picodet-s"),
     "tinypose": _shipped("tinypose"),
-    "yolov7-tiny-pose": KnownWeights(
-        network="yolov7-tiny-pose",
-        file="yolov7-tiny-pose.safetensors",
-        source="trained for Stance, ships with it",
-        licence="Apache-2.0 (training data: see weights/README.md)",
-        address=None,
-        digests={"6f15e98d5a6e7d57caacfc18f9b5dd9ccb0ecdd61624f63f000e7a0e3eef6c01": "the weights that ship"},
-        bytes=(13_835_334,),
-    ),
     "yolov7-w6-pose": KnownWeights(
         network="yolov7-w6-pose",
         file="yolov7-w6-pose.pt",

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from pose.errors import WeightsMissing
+from pose.weight_files.known_weights import KNOWN_WEIGHTS
 
 __all__ = ["find_weights", "weights_folder", "weights_folders"]
 
@@ -44,7 +45,10 @@ def find_weights(network: str) -> Path:
         for suffix in SUFFIXES:
             if (path := folder / f"{network}{suffix}").is_file():
                 return path
+    known = KNOWN_WEIGHTS.get(network)
+    cure = "Train them with `stance train DATA --init none`" if known is None else "Install Stance again, they ship with it"
+    if known is not None and known.address is not None:
+        cure = f"Run `stance weights fetch {network}`"
     raise WeightsMissing(
-        f"There are no weights of {network} in {weights_folder()}. Run `stance weights fetch {network}`, "
-        "or set pose.weights to a file."
+        f"There are no weights of {network} in {weights_folder()}. {cure}, or set pose.weights to a file."
     )
