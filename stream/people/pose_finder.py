@@ -41,6 +41,9 @@ SOONER: Final = 1 / 3  # of the interval of detections must have passed before a
 REFUSED_SECONDS: Final = 1.5  # for so long a place in which nobody was found is not looked at again
 SAME_PLACE: Final = 0.6  # IoU with such a place
 SURER: Final = 0.15  # unless the detector's score has risen by so much
+CALM_SECONDS: Final = 0.5  # keypoints that have rested for so long are calm
+CALM_SPEED: Final = 0.1  # of keypoints at rest, at most, in longer sides of the box per second
+LARGEST_MARGIN: Final = 0.35  # of a box around the visible keypoints, in their longer sides
 TICK: Final = 1e-6  # times are sums of many steps
 
 
@@ -57,6 +60,7 @@ class _Remembered:
         missed: detections in a row that have not seen the person.
         calm_since: since when the keypoints rest, seconds.
         looked: when the keypoints were last found by the network, seconds.
+        shifted: how far the keypoints were moved on since then, px.
     """
 
     box: NDArray[np.float32]
@@ -66,6 +70,7 @@ class _Remembered:
     missed: int
     calm_since: float
     looked: float
+    shifted: float = 0.0
 
 
 class PoseFinder:
@@ -159,16 +164,13 @@ class PoseFinder:
         )
 
 
-CALM_SECONDS: Final = 0.5  # keypoints that have rested for so long are calm
-CALM_SPEED: Final = 0.1  # of keypoints at rest, at most, in longer sides of the box per second
-
-
 def _moved(one: _Remembered, shift: NDArray[np.float64]) -> _Remembered:
     """Somebody where the tracker expects them."""
     shift = shift.astype(np.float32)
     keypoints = one.keypoints.copy()
     keypoints[:, :2] += shift
-    return replace(one, box=one.box + np.concatenate((shift, shift)), keypoints=keypoints)
+    box = one.box + np.concatenate((shift, shift))
+    return replace(one, box=box, keypoints=keypoints, shifted=one.shifted + float(np.linalg.norm(shift)))
 
 
 def _crops_of(people: Sequence[_Remembered]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -207,8 +209,10 @@ def _seen_again(one: _Remembered, keypoints: NDArray[np.float32], seconds: float
     both = (keypoints[:, 2] > VISIBLE) & (one.keypoints[:, 2] > VISIBLE)
     moved = np.linalg.norm((keypoints - one.keypoints)[both, :2], axis=1).mean() if both.any() else np.inf
     side = float((box[2:] - box[:2]).max())
-    calm = moved <= CALM_SPEED * side * max(seconds - one.looked, 1e-3)
-    return replace(one, box=box, keypoints=keypoints, looked=seconds, calm_since=one.calm_since if calm else seconds)
+    calm = moved + one.shifted <= CALM_SPEED * side * max(seconds - one.looked, 1e-3)
+    return replace(
+        one, box=box, keypoints=keypoints, looked=seconds, calm_since=one.calm_since if calm else seconds, shifted=0.0
+    )
 
 
 def _is_somebody(keypoints: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -296,9 +300,6 @@ def _margins(keypoints: NDArray[np.float32], box: NDArray[np.float32]) -> NDArra
     side = max(float((high - low).max()), 1.0)
     margins = np.concatenate((low - box[:2], box[2:] - high)) / side
     return margins.clip(0.0, LARGEST_MARGIN).astype(np.float32)
-
-
-LARGEST_MARGIN: Final = 0.35  # of a box around the visible keypoints, in their longer sides
 
 
 def _box_around(keypoints: NDArray[np.float32], margins: NDArray[np.float32]) -> NDArray[np.float32]:

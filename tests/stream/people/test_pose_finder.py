@@ -86,9 +86,9 @@ def test_the_box_stays_the_detectors_while_the_crop_follows():
     world = World()
     watch = Watch(world)
     first = watch.frame(person(100, 150))[0].boxes[0]
-    for number in range(1, 7):
+    for number in range(1, 13):  # two detections, and frames without one after each
         moved = watch.frame(person(100 + 5 * number, 150))[0].boxes[0]
-    np.testing.assert_allclose(moved - first, [30, 0, 30, 0], atol=0.1)
+        np.testing.assert_allclose(moved - first, [5 * number, 0, 5 * number, 0], atol=0.1)
 
 
 def test_who_leaves_is_gone_at_once_and_the_detector_is_sent_for():
@@ -125,6 +125,61 @@ def test_a_crop_that_slides_to_a_neighbour_is_caught():
     found, _ = watch.frame(person(200, 150))
     assert len(found) == 1
     np.testing.assert_allclose(found.keypoints[0], person(200, 150))
+    assert all(len(watch.frame()[0]) == 1 for _ in range(10))
+
+
+def test_a_crop_that_shows_somebody_else_is_no_sight_of_the_person():
+    """Somebody steps to where another one was a moment ago: near enough for the crop, and another person."""
+    world = World(person(200, 150))
+    watch = Watch(world)
+    for _ in range(12):
+        watch.frame()
+    before = world.detections
+    found, _ = watch.frame(person(260, 190))
+    assert world.detections == before + 1
+    np.testing.assert_allclose(found.keypoints[0], person(260, 190))
+
+
+def test_two_crops_of_one_person_are_one():
+    """One of two who embrace steps out of sight: both crops show the other."""
+    world = World()
+    finder = PoseFinder(world)
+    for number in range(12):
+        world.people = [person(200, 150), person(212, 152)]
+        found = complete(finder.find(PICTURE, number / FPS, {1: np.zeros(2), 2: np.zeros(2)}))
+        finder.remember([1, 2][: len(found)])
+    assert len(found) == 2
+    world.people = [person(206, 151)]
+    found = complete(finder.find(PICTURE, 12 / FPS, {1: np.zeros(2), 2: np.zeros(2)}))
+    assert len(found) == 1
+
+
+def test_crops_are_cut_where_people_are_expected():
+    world = World(person(100, 150))
+    finder = PoseFinder(world)
+    complete(finder.find(PICTURE, 0.0, {}))
+    finder.remember([7])
+    world.people = [person(260, 150)]
+    found = complete(finder.find(PICTURE, 0.2, {7: np.array([160.0, 0.0])}))
+    np.testing.assert_allclose(found.keypoints[0], person(260, 150))
+    assert world.detections == 1  # nobody was lost
+
+
+def test_what_hardly_shows_is_nobody():
+    faint = person(200, 150)
+    faint[:, 2] = 0.25
+    world = World(faint)
+    watch = Watch(world)
+    assert all(len(watch.frame()[0]) == 0 for _ in range(10))
+
+
+def test_a_part_of_somebody_known_is_no_newcomer():
+    """The detector takes a torso for a person of its own; its crop shows the person who is known."""
+    world = World(person(200, 150))
+    watch = Watch(world)
+    for _ in range(10):
+        watch.frame()
+    world.ghosts = [[180, 200, 222, 252]]
     assert all(len(watch.frame()[0]) == 1 for _ in range(10))
 
 
@@ -199,6 +254,14 @@ def test_calm_people_are_looked_at_less_often_and_at_once_when_they_move_again()
     for number in range(1, 26):
         watch.frame(person(200 + 8 * number, 150))
     assert world.looks - looks >= 25 - 0.4 * FPS  # after the first look that sees the movement, every frame again
+
+
+def test_people_on_the_move_are_never_calm():
+    world = World()
+    watch = Watch(world, calm_every_seconds=0.4)
+    for number in range(50):
+        watch.frame(person(100 + 4 * number, 150))
+    assert world.looks == 50
 
 
 def test_calm_people_are_watched_all_the_time_by_default():
