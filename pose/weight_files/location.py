@@ -45,9 +45,11 @@ def find_weights(network: str) -> Path:
         for suffix in SUFFIXES:
             if (path := folder / f"{network}{suffix}").is_file():
                 return path
-    known = KNOWN_WEIGHTS.get(network)
-    cure = "Train them with `stance train DATA --init none`" if known is None else "Install Stance again, they ship with it"
-    if known is not None and known.address is not None:
+    if (known := KNOWN_WEIGHTS.get(network)) is None:
+        cure = "Train them with `stance train DATA --init none`"
+    elif known.address is None:
+        cure = "Install Stance again, they ship with it"
+    else:
         cure = f"Run `stance weights fetch {network}`"
     raise WeightsMissing(
         f"There are no weights of {network} in {weights_folder()}. {cure}, or set pose.weights to a file."
