@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from pose.errors import WeightsMissing
+from pose.weight_files.known_weights import KNOWN_WEIGHTS
 
 __all__ = ["find_weights", "weights_folder", "weights_folders"]
 
@@ -44,7 +45,12 @@ def find_weights(network: str) -> Path:
         for suffix in SUFFIXES:
             if (path := folder / f"{network}{suffix}").is_file():
                 return path
+    if (known := KNOWN_WEIGHTS.get(network)) is None:
+        cure = "Train them with `stance train DATA --init none`"
+    elif known.address is None:
+        cure = "Install Stance again, they ship with it"
+    else:
+        cure = f"Run `stance weights fetch {network}`"
     raise WeightsMissing(
-        f"There are no weights of {network} in {weights_folder()}. Run `stance weights fetch {network}`, "
-        "or set pose.weights to a file."
+        f"There are no weights of {network} in {weights_folder()}. {cure}, or set pose.weights to a file."
     )

@@ -81,7 +81,7 @@ class Looks:
         seen = self.upright if places[K.LEFT_SHOULDER, 1] < places[K.LEFT_HIP, 1] - 20 else self.turned
         rows, columns = np.mgrid[:64, :48]
         maps = np.zeros((17, 64, 48), np.float32)
-        for heat, (x, y), score in zip(maps, (places + 0.5) / CELL - 0.5, somebody[:, 2], strict=True):
+        for heat, (x, y), score in zip(maps, places / CELL, somebody[:, 2], strict=True):
             heat[:] = score * seen * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / 8)
         return maps
 
@@ -95,15 +95,25 @@ class Looks:
 
 
 def detecting(boxes: Any, scores: Any, height: int = 240, width: int = 250) -> Callable[[np.ndarray], Arrays]:
-    """A detector that gives these boxes `[N, 4]`, in pixels of a picture of that size, as pixels of its input."""
+    """A detector that gives these boxes `[N, 4]`, in pixels of a picture of that size, as pixels of its input; nobody
+    where the picture (a map of places) is turned."""
     given = np.array(boxes, np.float32).reshape(-1, 4) / [width, height, width, height]
 
     def run(pictures: np.ndarray) -> Arrays:
         assert pictures.shape == (1, SIZE, SIZE, 3)
         assert pictures.dtype == np.uint8
+        if turn_of(pictures[0]):
+            return (np.zeros((1, 0, 4), np.float32), np.zeros((1, 0), np.float32))
         return ((given * SIZE).astype(np.float32)[None], np.array(scores, np.float32)[None])
 
     return run
+
+
+def turn_of(bgr: np.ndarray) -> int:
+    """How often a map of places was turned by 90° clockwise, 0–3; 0 for other pictures."""
+    x = bgr[..., 0].astype(int)
+    right, down = x[0, -1] - x[0, 0], x[-1, 0] - x[0, 0]
+    return (0 if right >= 0 else 2) if abs(right) >= abs(down) else (1 if down > 0 else 3)
 
 
 def detector(run: Callable[[np.ndarray], Arrays], threshold: float = 0.2, max_people: int = 20) -> PersonDetector:
@@ -160,6 +170,36 @@ class TestDetector:
         found = detector(detecting(boxes, scores), max_people=3).ask(map_of_places()).result()
         np.testing.assert_allclose(found.scores, [0.8, 0.7, 0.4])
         np.testing.assert_allclose(found.boxes, [boxes[n] for n in (6, 5, 7)], atol=1e-3)
+
+    @pytest.mark.parametrize(("side", "angle"), [(1, -np.pi / 2), (3, np.pi / 2)])
+    def test_who_lies_is_found_where_the_picture_is_turned(self, side: int, angle: float) -> None:
+        box = np.array([30, 150, 200, 190]) / [250, 240, 250, 240] * SIZE
+        x1, y1, x2, y2 = box
+        seen = [SIZE - y2, x1, SIZE - y1, x2] if side == 1 else [y1, SIZE - x2, y2, SIZE - x1]
+
+        def run(pictures: np.ndarray) -> Arrays:
+            there = int(turn_of(pictures[0]) == side)
+            return (np.float32([seen])[:, None][:, :there], np.float32([[0.9]])[:, :there])
+
+        assert len(detector(run).ask(map_of_places()).result()) == 0  # who does not ask for it does not pay for it
+        found = detector(run).ask(map_of_places(), turned=True).result()
+        np.testing.assert_allclose(found.boxes, [[30, 150, 200, 190]], atol=1e-3)
+        np.testing.assert_allclose(found.angles, [angle], atol=1e-6)  # the own up is there, in the picture
+
+    def test_the_picture_is_looked_at_on_its_sides_only_when_asked(self) -> None:
+        asked = detector(detecting([[10, 10, 60, 110]], [0.8]))
+        found = asked.ask(map_of_places(), turned=True).result()
+        assert [turn_of(view[0]) for view in cast(FakeRuntime, asked.runtime).given] == [0, 3, 1]
+        np.testing.assert_allclose(found.scores, [0.8])
+        np.testing.assert_allclose(found.angles, [0])
+
+    def test_doubtful_people_of_a_turned_view_are_left_out(self) -> None:
+        def run(pictures: np.ndarray) -> Arrays:  # one surely upright, and in a turned view one half as sure
+            score = {0: 0.9, 1: 0.5}.get(turn_of(pictures[0]), 0.0)
+            return (np.float32([[[10, 10, 30, 60]]]), np.float32([[score]]))
+
+        found = detector(run).ask(map_of_places(), turned=True).result()
+        np.testing.assert_allclose(found.scores, [0.9])
 
     def test_nobody(self) -> None:
         assert len(detector(detecting([], [])).ask(map_of_places()).result()) == 0
@@ -305,4 +345,5 @@ def test_stages_are_told(only_made_weights: Path) -> None:
     options = {"device": "cpu", "precision": "fp32", "runtime": "torch", "threads": 1, "image_size": 64}
     with PoseEstimator(network="picodet-tinypose", person_threshold=0.4, max_people=1, stage=stage, **options) as made:
         made([np.zeros((60, 80, 3), np.uint8)])
-    assert told[:6] == ["pre-process", "detector", "nms", "pre-process", "keypoints", "decode"]
+    assert told[:6] == ["pre-process", *["detector"] * 3, "nms", "pre-process"]
+    assert told[6:8] == ["keypoints", "decode"]

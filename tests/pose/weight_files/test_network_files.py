@@ -84,8 +84,12 @@ def test_weights_of_a_network_nobody_knows(folder: Path, tmp_path: Path) -> None
 def test_a_part_that_is_missing(folder: Path) -> None:
     (folder / "tinypose.safetensors").unlink()
     for wanted, given in (("auto", None), ("auto", folder / "picodet-s.safetensors")):
-        with pytest.raises(WeightsMissing, match=rf"no weights of tinypose in {folder}"):
+        with pytest.raises(WeightsMissing, match=rf"no weights of tinypose in {folder}\. Install Stance again"):
             find_network(wanted, given)
+    with pytest.raises(WeightsMissing, match="Run `stance weights fetch yolov7-w6-pose`, or set"):
+        find_network("yolov7-w6-pose")
+    with pytest.raises(WeightsMissing, match="Train them with `stance train DATA --init none`, or set"):
+        find_network("yolov7-tiny-pose")
 
 
 def test_a_name_nobody_knows(folder: Path) -> None:
