@@ -33,7 +33,7 @@ __all__ = ["GAITS", "Gait", "Motion", "gait_likelihoods"]
 GAITS: Final = ("standing", "walking", "running")
 """The labels that gait tells apart, in the order of its likelihoods."""
 
-WINDOW_SECONDS: Final = 1.2  # two steps of a walk
+WINDOW_SECONDS: Final = 1.0  # two steps of a walk
 LEAST_SECONDS: Final = 0.6  # before that nothing is said: about one step
 SAMPLE_SECONDS: Final = 0.09  # frames that come faster say the same
 LAG_SECONDS: Final = 0.2

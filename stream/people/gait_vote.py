@@ -52,9 +52,7 @@ def with_gait(
     if together <= 0:
         return classification
     likelihoods = dict(zip(GAITS, gait_likelihoods(motion), strict=True))
-    weights = {
-        gait: (shares.get(gait, 0.0) + LEAST_PROBABILITY * together) * likelihoods[gait] for gait in gaits
-    }
+    weights = {gait: (shares.get(gait, 0.0) + LEAST_PROBABILITY * together) * likelihoods[gait] for gait in gaits}
     total = sum(weights.values())
     shares |= {gait: together * weight / total for gait, weight in weights.items()}
     ranked = tuple(sorted(shares.items(), key=lambda share: -share[1]))
