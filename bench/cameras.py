@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,12 @@ class Server:
             raise SystemExit("The RTSP server does not start; see the head of tests/rtsp_server.py for its packages.")
         self._port = int(ready[1])
 
+    def cpu_seconds(self) -> float:
+        """CPU time that it has taken so far, all threads."""
+        assert self._process is not None
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # utime and stime
+
     def kill(self) -> None:
         """End it without a word to its viewers."""
         assert self._process is not None
@@ -59,30 +65,41 @@ def served_clip(clip: Path, path: Path, size: tuple[int, int], rate: int, second
         options = {"preset": "veryfast", "bf": "0", "g": str(rate)}
         stream = container.add_stream("libx264", rate=rate, options=options)
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
-        for picture in _pictures(clip, size, round(rate * seconds)):
+        for picture in _pictures(clip, size, rate, seconds):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "bgr24")))
         container.mux(stream.encode())
     return path
 
 
-def raw_pictures(clip: Path, path: Path, size: tuple[int, int], count: int) -> Path:
-    """The clip's first pictures as raw I420, for a stream with a clock."""
+def raw_pictures(clip: Path, path: Path, size: tuple[int, int], rate: int, seconds: float) -> Path:
+    """The clip's beginning as raw I420, for a stream with a clock. The top eighth, where that will be, stays free."""
     with path.open("wb") as file:
-        for picture in _pictures(clip, size, count):
+        for picture in _pictures(clip, size, rate, seconds, top=size[1] // 8):
             file.write(cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420).tobytes())
     return path
 
 
-def _pictures(clip: Path, size: tuple[int, int], count: int) -> list[NDArray[np.uint8]]:
+def _pictures(
+    clip: Path, size: tuple[int, int], rate: int, seconds: float, top: int = 0
+) -> Iterator[NDArray[np.uint8]]:
+    """The clip's beginning at its own speed, in its own proportions, black beside and in the first `top` rows."""
     capture = cv2.VideoCapture(str(clip))
-    pictures: list[NDArray[np.uint8]] = []
-    while len(pictures) < count:
-        ok, picture = capture.read()
-        if not ok:
-            break
-        pictures.append(np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8))
+    clip_rate, shown = capture.get(cv2.CAP_PROP_FPS), -1
+    width, height = size
+    canvas = np.zeros((height, width, 3), np.uint8)
+    for number in range(round(rate * seconds)):
+        while shown < int(number / rate * clip_rate + 1e-6):
+            ok, picture = capture.read()
+            if not ok:
+                capture.release()
+                return
+            shown += 1
+            scale = min(width / picture.shape[1], (height - top) / picture.shape[0])
+            w, h = int(scale * picture.shape[1]), int(scale * picture.shape[0])
+            left = (width - w) // 2
+            canvas[top : top + h, left : left + w] = cv2.resize(picture, (w, h), interpolation=cv2.INTER_AREA)
+        yield canvas
     capture.release()
-    return pictures
 
 
 def clock_of(bgr: NDArray[np.uint8]) -> float:

@@ -26,11 +26,11 @@ from bench.machine import limit_cores, load, machine, write
 from index.posture_index import PostureIndex
 from index.storage.store import choose_prefix
 from pose.estimator import PoseEstimator
+from stream.assembly import make_scheduler
 from stream.pipeline import scenes
-from stream.reading.batcher import FrameBatcher
 from stream.run.tally import Tally
 from stream.settings.model import Settings
-from stream.sources.base import open_source
+from stream.sources.opening import open_source
 
 RATE = 25
 LIMIT_SECONDS = 2.0
@@ -49,12 +49,12 @@ class Watch:
         self.tally = Tally()
         self._estimator = PoseEstimator(image_size=image_size)
         self._index = PostureIndex.load(choose_prefix(None), device="cpu")
-        self._gathering = FrameBatcher(self.sources)
+        self._scheduler = make_scheduler(self.sources)
         self._thread = threading.Thread(target=self._run, name="watch")
 
     def _run(self) -> None:
-        with self._gathering:
-            for scene in scenes(self._gathering, self._estimator, self._index, Settings(), tally=self.tally):
+        with self._scheduler:
+            for scene in scenes(self._scheduler, self._estimator, self._index, Settings(), tally=self.tally):
                 frame = scene.frame
                 if frame.source == VICTIM and frame.epoch not in self.first_seconds:
                     self.first_seconds[frame.epoch] = frame.captured_seconds
@@ -66,7 +66,7 @@ class Watch:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._gathering.close()
+        self._scheduler.close()
         self._thread.join()
 
     def given(self) -> dict[str, int]:

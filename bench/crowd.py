@@ -19,7 +19,7 @@ from pose.keypoints import KEYPOINT_COUNT
 from pose.keypoints import Keypoint as K
 from pose.poses import Poses
 
-__all__ = ["NOBODY", "Moment", "Score", "crowd", "score"]
+__all__ = ["NOBODY", "Moment", "Score", "Truth", "crowd", "found_at", "score", "walkers"]
 
 NOBODY: Final = -1
 WIDTH, HEIGHT = 1920, 1080
@@ -42,6 +42,21 @@ _STANDING: Final = np.array(
 
 
 @dataclass(frozen=True, slots=True)
+class Truth:
+    """Where everybody is at one time.
+
+    Attributes:
+        seconds: the time.
+        bodies: everybody's keypoints, px `[P, 17, 2]`.
+        hidden: which of them cannot be seen, bool `[P, 17]`.
+    """
+
+    seconds: float
+    bodies: NDArray[np.float64]
+    hidden: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
 class Moment:
     """What the detector gives of one frame, and the truth.
 
@@ -49,11 +64,13 @@ class Moment:
         seconds: time of the frame.
         poses: the detections, best first.
         owners: who each of them is, int `[N]`; `NOBODY` for a ghost and for a person found a second time.
+        truth: where everybody is.
     """
 
     seconds: float
     poses: Poses
     owners: NDArray[np.int64]
+    truth: Truth
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +88,17 @@ class Score:
     fragments: int
     idf1: float
     numbers: int
+
+
+def walkers(people: int, fps: float, seconds: float = 30.0, *, seed: int = 0) -> Iterator[Truth]:
+    """Where everybody is in every frame; the same walk for the same seed at any frame rate."""
+    paths = _walk(people, seconds, np.random.default_rng(seed))  # [T, N, 2]: metres to the right, metres away
+    tall = np.random.default_rng([seed, 1]).uniform(1.55, 1.9, people)
+    for number in range(int(seconds * fps)):
+        at = number / fps
+        place = paths[round(at / STEP)]
+        bodies = _picture(place, tall, at)  # [N, 17, 2]
+        yield Truth(at, bodies, _hidden(bodies, place[:, 1]))
 
 
 def crowd(
@@ -94,24 +122,20 @@ def crowd(
         twice: share of detections that come with a second, worse one of the same person, 0–1.
         seed: of the walk and of the noise.
     """
-    paths = _walk(people, seconds, np.random.default_rng(seed))  # [T, N, 2]: metres to the right, metres away
     rng = np.random.default_rng([seed, round(fps * 1000)])
-    tall = np.random.default_rng([seed, 1]).uniform(1.55, 1.9, people)
     haunted = [rng.uniform((100, 300), (WIDTH - 100, 700)) for _ in range(2)]
-    for number in range(int(seconds * fps)):
-        at = number / fps
-        truth = _picture(paths[round(at / STEP)], tall, at)  # [N, 17, 2]
+    for now in walkers(people, fps, seconds, seed=seed):
+        at, truth, hidden = now.seconds, now.bodies, now.hidden
         found: list[tuple[NDArray[np.float64], NDArray[np.float64], float, int]] = []
-        hidden = _hidden(truth, paths[round(at / STEP), :, 1])  # [N, 17]
         for owner in range(people):
             seen = 1 - hidden[owner].mean()
             if rng.random() > (1 - miss) * np.clip((seen - 0.15) / 0.35, 0, 1):
                 continue
             confidence = 0.78 * (0.45 + 0.55 * seen) + rng.normal(0, 0.07)
-            detection = _detection(truth[owner], hidden[owner], rng)
+            detection = found_at(truth[owner], hidden[owner], rng)
             found.append((*detection, confidence, owner))
             if rng.random() < twice:
-                keypoints, box = _detection(truth[owner], hidden[owner], rng, blur=1.5)
+                keypoints, box = found_at(truth[owner], hidden[owner], rng, blur=1.5)
                 size = box[2:] - box[:2]
                 stretched = box + np.concatenate([-size, size]) * rng.uniform(0.08, 0.2, 4)
                 found.append((keypoints, stretched, 0.75 * confidence, NOBODY))
@@ -119,14 +143,14 @@ def crowd(
             place = rng.uniform((0, 250), (WIDTH, 800)) if rng.random() < 0.5 else haunted[rng.integers(2)]
             body = place + _STANDING * (1, -1) * rng.uniform(120, 400)
             found.append(
-                (*_detection(body, np.zeros(KEYPOINT_COUNT, bool), rng, blur=2.0), rng.uniform(0.3, 0.6), NOBODY)
+                (*found_at(body, np.zeros(KEYPOINT_COUNT, bool), rng, blur=2.0), rng.uniform(0.3, 0.6), NOBODY)
             )
         found = sorted((item for item in found if item[2] >= THRESHOLD), key=lambda item: -item[2])
         if not found:
-            yield Moment(at, Poses.empty(), np.zeros(0, np.int64))
+            yield Moment(at, Poses.empty(), np.zeros(0, np.int64), now)
             continue
         keypoints, boxes, scores, owners = (np.stack(column) for column in zip(*found, strict=True))
-        yield Moment(at, Poses(keypoints, boxes, np.minimum(scores, 1.0)), owners)
+        yield Moment(at, Poses(keypoints, boxes, np.minimum(scores, 1.0)), owners, now)
 
 
 def score(moments: Sequence[Moment], told: Sequence[Sequence[int | None]]) -> Score:
@@ -205,7 +229,7 @@ def _hidden(bodies: NDArray[np.float64], away: NDArray[np.float64]) -> NDArray[n
     return covered | behind | outside
 
 
-def _detection(
+def found_at(
     body: NDArray[np.float64], hidden: NDArray[np.bool_], rng: np.random.Generator, blur: float = 1.0
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Keypoints `[17, 3]` and box `[4]` as a detector gives them. Half of the boxes end where the view ends."""

@@ -139,7 +139,7 @@ class Variants:
         from stream.drawing.overlay import Overlay
         from stream.pipeline import scenes, write
         from stream.run.profile import TimedSink
-        from stream.sinks.base import BackgroundSink
+        from stream.sinks.background import BackgroundSink
         from stream.sinks.json_lines import JsonLinesSink
         from stream.sinks.video.recording import Recording
 
@@ -251,9 +251,9 @@ def main() -> int:
     before = load()
 
     import cv2
+    import stream.reading.batcher
     import torch
 
-    import stream.reading.batcher
     from stream.settings.model import Settings
 
     if args.cv_threads is not None:

@@ -4,12 +4,14 @@
 
 The network is replaced by one that recites made people (`bench/crowd.py`); everything else is what `stance run` uses.
 
-- overhead: frames that lie in memory go through batcher, tracker, keypoint filter, embedding, search in the starter
+- overhead: frames that lie in memory go through scheduler, tracker, keypoint filter, embedding, search in the starter
   database, vote and smoothing; milliseconds per frame, with 5 people in each, for 1, 4 and 16 sources: of CPU time, all
-  threads together, and of wall time. Once four frames at a time, as recordings and cameras on a GPU come, and once one
-  at a time, as cameras on a CPU. The limit is 1 ms. The cores of a shared machine change their speed by half within
-  minutes, so a yardstick is measured before and after every round: a small step of NumPy, the larger of two arrays of
-  five people's 17 numbers. The loop is some thousand such steps; their number stays the same where milliseconds do not.
+  threads together, and of wall time. `recital`: everybody is told in one step, as by a one-shot network. `finder`: the
+  network is asked for a detection now and then and for everybody's crop in every frame, so the pose finder's own work
+  is in it; cutting the crops out and reading heat maps, which belong to the network, are told apart (`crops`). The
+  limit is 1 ms. The cores of a shared machine change their speed by half within minutes, so a yardstick is measured
+  before and after every round: a small step of NumPy, the larger of two arrays of five people's 17 numbers. The loop is
+  some thousand such steps; their number stays the same where milliseconds do not.
 - soak: a real clip of so many small pictures, read by the real file source as fast as it goes, labelled, drawn, written
   as H.264, JSON lines and a timeline. Resident memory, open files and threads are noted along the way.
 """
@@ -22,7 +24,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -33,18 +35,24 @@ from bench.crowd import crowd
 from bench.machine import cpu_seconds, limit_cores, load, machine, show, spread, write
 from index.posture_index import PostureIndex
 from index.storage.store import choose_prefix
+from pose.detections import Detections
+from pose.inference.crops import crop_matrices, cut_crops
+from pose.inference.heatmaps import decode_heatmaps
+from pose.inference.steps import Answer, Steps
 from pose.poses import Poses
+from pose.top_down import TopDown
 from stream.drawing.overlay import Overlay
 from stream.frame import Frame
 from stream.pipeline import scenes
 from stream.pipeline import write as write_scenes
-from stream.reading.batcher import FrameBatcher
+from stream.reading.scheduler import Scheduler
 from stream.run.tally import Tally
 from stream.settings.model import Settings
 from stream.sinks.json_lines import JsonLinesSink
 from stream.sinks.timeline.sink import TimelineSink
 from stream.sinks.video.recording import Recording
-from stream.sources.base import SourceInfo, open_source
+from stream.sources.base import SourceInfo
+from stream.sources.opening import open_source
 from stream.sources.status import SourceState, SourceStatus
 
 PEOPLE = 5
@@ -53,24 +61,68 @@ LIMIT_MS = 1.0
 
 class Reciter:
     """In the network's place: the people of a made crowd, frame after frame of every source, which the first number of
-    the picture names."""
+    the picture names.
 
-    concurrency = 1
-    device = type("Device", (), {"type": "cpu"})
+    Args:
+        people: in every frame.
+        two_steps: whether it has a detector and a keypoint network, or tells people with their keypoints at once.
+    """
 
-    def __init__(self, people: int, batch_size: int = 4) -> None:
-        self.batch_size = batch_size
-        moments = [moment.poses for moment in crowd(people, 25, 16.0, miss=0.05)]
+    concurrency = 2
+    person_threshold = 0.2
+    high_score_threshold = 0.3
+
+    def __init__(self, people: int, *, two_steps: bool = False) -> None:
+        # A finder looks again at whoever was missed, and so would be told nobody's keypoints.
+        noise = {"miss": 0.0, "twice": 0.0, "ghosts_per_second": 0.0} if two_steps else {"miss": 0.05}
+        moments = [moment.poses for moment in crowd(people, 25, 16.0, **noise)]
         self._moments = moments + moments[::-1]
         self._of_source: dict[int, Iterator[Poses]] = {}
+        self._now: dict[int, Poses] = {}
+        self.top_down = TopDown(_Detector(self), _Keypoints(self)) if two_steps else None  # type: ignore[arg-type]
 
-    def __call__(self, pictures: Sequence[np.ndarray]) -> list[Poses]:
-        return [next(self._recital(int(picture[0, 0, 0]))) for picture in pictures]
+    def find(self, bgr: np.ndarray) -> Steps[Poses]:
+        """As `PoseEstimator.find`."""
+        yield ()
+        return self.next_of(bgr)
 
-    def _recital(self, source: int) -> Iterator[Poses]:
+    def next_of(self, bgr: np.ndarray) -> Poses:
+        """The people of the next frame of a picture's source."""
+        source = int(bgr[0, 0, 0])
         if source not in self._of_source:
             self._of_source[source] = islice(cycle(self._moments), 40 * source, None)
-        return self._of_source[source]
+        self._now[source] = poses = next(self._of_source[source])
+        return poses
+
+    def now(self, bgr: np.ndarray) -> Poses:
+        """The people of the frame that was told last."""
+        return self._now[int(bgr[0, 0, 0])]
+
+
+class _Detector:
+    max_people = 20
+
+    def __init__(self, reciter: Reciter) -> None:
+        self._reciter = reciter
+
+    def ask(self, bgr: np.ndarray) -> Answer[Detections]:
+        poses = self._reciter.now(bgr)
+        return Answer((), lambda _: Detections(poses.boxes, poses.scores))
+
+
+class _Keypoints:
+    """Tells those who are nearest to the middles of the crops. The first question about a frame is for everybody who is
+    known, so it turns the page."""
+
+    def __init__(self, reciter: Reciter) -> None:
+        self._reciter = reciter
+
+    def ask(self, bgr: np.ndarray, boxes: np.ndarray, angles: np.ndarray | None = None) -> Answer[np.ndarray]:
+        poses = self._reciter.next_of(bgr) if angles is not None else self._reciter.now(bgr)
+        if not len(poses) or not len(boxes):
+            return Answer((), lambda _: np.zeros((len(boxes), 17, 3), np.float32))
+        away = np.abs(boxes[:, None] - poses.boxes[None]).sum(axis=2)
+        return Answer((), lambda _: poses.keypoints[away.argmin(axis=1)])
 
 
 class InMemory:
@@ -110,34 +162,55 @@ def main() -> int:
     before, facts = load(), machine()
     index = PostureIndex.load(choose_prefix(None), device="cpu")
     result: dict[str, Any] = {"people": PEOPLE, "limit_ms": LIMIT_MS}
-    for batch_size in (4, 1):
-        overhead = result[f"per_frame_by_sources_batches_of_{batch_size}"] = _overhead(index, batch_size, args.repeats)
+    for way in ("recital", "finder"):
+        overhead = result[way] = _overhead(index, way == "finder", args.repeats)
         for sources, figures in overhead.items():
             print(
-                f"{sources} sources, {PEOPLE} people each, {batch_size} frames at a time: "
+                f"{way}, {sources} sources, {PEOPLE} people each: "
                 f"{show(figures['cpu_ms'], 2)} ms of CPU a frame, {show(figures['wall_ms'], 2)} of time "
-                f"(limit {LIMIT_MS:g}), {show(figures['steps'], 0)} steps of {show(figures['step_us'], 2)} µs"
+                f"(limit {LIMIT_MS:g}), {show(figures['steps'], 0)} steps of {show(figures['step_us'], 2)} µs, "
+                f"{figures['people_per_frame']} people told"
             )
+    result["crops_ms"] = _crops_ms(args.repeats)
+    print(f"cutting {PEOPLE} crops and reading their heat maps: {show(result['crops_ms'], 2)} ms of CPU a frame")
     if args.frames:
         result["soak"] = _soak(index, args.frames)
     write(args.out, result, before, facts)
     return 0
 
 
-def _overhead(index: PostureIndex, batch_size: int, repeats: int) -> dict[str, Any]:
-    settings = Settings()
+def _crops_ms(repeats: int) -> dict[str, Any]:
+    """CPU milliseconds that five crops cost beside the network."""
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 255, (720, 1280, 3), np.uint8)
+    boxes = np.array([[200 * n, 100, 200 * n + 180, 600] for n in range(PEOPLE)], np.float32)
+    maps = rng.random((PEOPLE, 17, 64, 48), np.float32)
+    values = []
+    for _ in range(repeats):
+        start = time.thread_time()
+        for _ in range(50):
+            cut_crops(picture, crop_matrices(boxes))
+            decode_heatmaps(maps)
+        values.append(1e3 * (time.thread_time() - start) / 50)
+    return spread(values, 3)
+
+
+def _overhead(index: PostureIndex, two_steps: bool, repeats: int) -> dict[str, Any]:
+    settings, people = Settings(), 0.0
     wall: dict[str, list[float]] = {"1": [], "4": [], "16": []}
     cpu: dict[str, list[float]] = {count: [] for count in wall}
     step: dict[str, list[float]] = {count: [] for count in wall}
     for repeat in range(-1, repeats):  # the first one warms up
         for count in wall:
-            frames = 1600 // int(count)
+            frames = 800 // int(count)
             sources = [InMemory(n, frames) for n in range(int(count))]
-            reciter = Reciter(PEOPLE, batch_size)
+            reciter = Reciter(PEOPLE, two_steps=two_steps)
             step_before = _step_us()
             start, start_cpu = time.perf_counter(), cpu_seconds()
-            with FrameBatcher(sources) as batcher:
-                done = sum(1 for _ in scenes(batcher, reciter, index, settings, tally=Tally()))  # type: ignore[arg-type]
+            with Scheduler(sources) as scheduler:
+                found = scenes(scheduler, reciter, index, settings, tally=Tally())  # type: ignore[arg-type]
+                told = [len(scene.people) for scene in found]
+            done, people = len(told), sum(told) / len(told)
             if repeat >= 0:
                 wall[count].append(1e3 * (time.perf_counter() - start) / done)
                 cpu[count].append(1e3 * (cpu_seconds() - start_cpu) / done)
@@ -147,6 +220,7 @@ def _overhead(index: PostureIndex, batch_size: int, repeats: int) -> dict[str, A
             "cpu_ms": spread(cpu[count], 3),
             "wall_ms": spread(wall[count], 3),
             "step_us": spread(step[count], 3),
+            "people_per_frame": round(people, 2),
             "steps": spread([1e3 * ms / us for ms, us in zip(cpu[count], step[count], strict=True)], 0),
         }
         for count in wall

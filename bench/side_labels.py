@@ -4,8 +4,7 @@ Runs as a script with the `stream` package of whichever checkout PYTHONPATH name
 
     PYTHONPATH=CHECKOUT python bench/side_labels.py CLIP ...
 
-Prints one JSON object, the frames of every clip. Of a frame: the time, the people (number, box, score), and for every
-way of showing them the posture of each: `frame` (this frame's own label), `live`, and `offline` where there is one.
+Prints one JSON object, the frames of every clip; see `frames_of`.
 """
 
 from __future__ import annotations
@@ -17,17 +16,22 @@ from typing import Any
 
 from stream.assembly import make_estimator, open_index
 from stream.pipeline import scenes
-from stream.scene import Scene
-from stream.settings.model import Settings
+from stream.scene import Person, Scene
 
 try:
     from stream.people.viterbi import FixedLagViterbi
-except ImportError:  # code from before it
-    FixedLagViterbi = None  # type: ignore[assignment,misc]
+    from stream.settings.model import Settings
+except ImportError:  # code of before November 2026
+    from stream.look_ahead import LookAhead as FixedLagViterbi  # type: ignore[import-not-found, no-redef]
+
+    from stream.settings import Settings  # type: ignore[attr-defined, no-redef]
+
+SAID = "classification" if hasattr(Person, "classification") else "verdict"
 
 
 def frames_of(found: Iterable[Scene]) -> list[dict[str, Any]]:
-    """The frames of one clip, all ways of showing in one pass."""
+    """The frames of one clip, all ways of showing in one pass: the time, the size of the picture, everybody's number,
+    box, score and keypoints, and the posture of each `frame` by frame, `live`, and `offline`."""
     frames: list[dict[str, Any]] = []
 
     def noted(scenes_found: Iterable[Scene]) -> Iterator[Scene]:
@@ -36,19 +40,19 @@ def frames_of(found: Iterable[Scene]) -> list[dict[str, Any]]:
             frames.append(
                 {
                     "seconds": scene.frame.seconds,
+                    "size": (scene.frame.bgr.shape[1], scene.frame.bgr.shape[0]),
                     "tracks": [person.track for person in scene.people],
                     "boxes": scene.poses.boxes[rows].tolist(),
                     "scores": scene.poses.scores[rows].tolist(),
-                    "frame": [person.classification.label for person in scene.people],
+                    "keypoints": scene.poses.keypoints[rows].tolist(),
+                    "frame": [getattr(person, SAID).label for person in scene.people],
                     "live": [person.posture for person in scene.people],
                 }
             )
             yield scene
 
-    passed = noted(found) if FixedLagViterbi is None else FixedLagViterbi()(noted(found))
-    for number, scene in enumerate(passed):
-        if FixedLagViterbi is not None:
-            frames[number]["offline"] = [person.posture for person in scene.people]
+    for number, scene in enumerate(FixedLagViterbi()(noted(found))):
+        frames[number]["offline"] = [person.posture for person in scene.people]
     return frames
 
 

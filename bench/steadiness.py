@@ -66,7 +66,7 @@ def main() -> int:
 def _person(clip: Path, estimator: Any) -> tuple[NDArray[np.float64], list[Poses]]:
     """Times and rows of the person seen in the most frames."""
     from stream.people.tracker import Tracker
-    from stream.sources.base import open_source
+    from stream.sources.opening import open_source
 
     tracker, rows, seen = Tracker(), [], Counter[int]()
     with open_source(str(clip)) as source:

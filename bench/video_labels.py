@@ -1,9 +1,9 @@
 """How right, steady and quick the labels of five real clips are, against postures marked by eye.
 
-    python -m bench.video_labels FOLDER [--before CHECKOUT]
+    python -m bench.video_labels [FOLDER] [--before CHECKOUT] [--only CLIP ...] [--weights-folder DIR]
 
 FOLDER holds the clips that `tests/intervals` names, which were marked before the smoothing was written. The whole
-pipeline runs, with the shipped weights and the starter database, so the frame accuracy is that of the network and of
+pipeline runs at the default settings with the starter database, so the frame accuracy is that of the network and of
 the database first; what the smoothing answers for are the changes beyond the true ones and the delay. Ways of showing:
 
     frame    this frame's own label
@@ -25,13 +25,17 @@ from typing import Any, Final
 import numpy as np
 
 from bench.machine import load, machine, write
-from index import Classification, PostureIndex, Unknown, starter_prefix
+from bench.network import add_index_option, add_network_options, estimator_of, index_of
+from bench.side_labels import frames_of
+from index import Classification, Unknown
 from pose.poses import Poses
 from stream.commands.evaluate_video import evaluation_record
 from stream.frame import Frame
+from stream.pipeline import scenes
 from stream.reports.true_postures import read_true_postures
 from stream.reports.video_evaluation import VideoEvaluation, evaluate_video, shown_of_main_person
 from stream.scene import Person, Scene
+from stream.settings.model import Settings
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 INTERVALS: Final = ROOT / "tests" / "intervals"
@@ -40,7 +44,14 @@ MOST_EXTRA_PER_MINUTE: Final = 1.0
 LONGEST_DELAY_SECONDS: Final = 0.7
 
 _PICTURE: Final = np.zeros((1, 1, 3), np.uint8)
-_VERDICT: Final = Classification(None, 0.0, float("nan"), None, Unknown.TOO_FEW_KEYPOINTS, (), (), ())
+_UNCLASSIFIED: Final = Classification(None, 0.0, float("nan"), None, Unknown.TOO_FEW_KEYPOINTS, (), (), ())
+
+
+def labels_of_ours(args: argparse.Namespace, clips: list[Path]) -> dict[str, list[dict[str, Any]]]:
+    """What this checkout's code shows, by clip."""
+    settings = Settings()
+    estimator, index = estimator_of(args, settings), index_of(args)
+    return {clip.stem: frames_of(scenes(str(clip), estimator, index, settings)) for clip in clips}
 
 
 def labels_of(checkout: Path, clips: list[Path]) -> dict[str, list[dict[str, Any]]]:
@@ -63,7 +74,7 @@ def scenes_of(frames: list[dict[str, Any]], way: str) -> list[Scene]:
             np.array(frame["scores"], np.float32),
         )
         people = [
-            Person(row, track, _VERDICT, posture, 0.0, None)
+            Person(row, track, _UNCLASSIFIED, posture, 0.0, None)
             for row, (track, posture) in enumerate(zip(frame["tracks"], frame[way], strict=True))
         ]
         scenes.append(Scene(Frame(_PICTURE, "clip", number, 0, frame["seconds"], 0.0), poses, tuple(people)))
@@ -84,6 +95,7 @@ def together(evaluations: list[VideoEvaluation]) -> dict[str, Any]:
         "nobody": round(sum(one.nobody * one.frames for one in evaluations) / frames, 4),
         "true_changes": true,
         "shown_changes": shown,
+        "extra_changes": shown - true,
         "extra_changes_per_minute": round(extra, 2),
         "missed_changes": true - len(delays),
         "max_delay_seconds": round(max(delays), 3) if delays else None,
@@ -94,20 +106,23 @@ def together(evaluations: list[VideoEvaluation]) -> dict[str, Any]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="holds the clips")
+    parser.add_argument("folder", type=Path, nargs="?", default=ROOT.parent / "shared" / "videos")
+    parser.add_argument("--only", nargs="+", metavar="CLIP", help="only these clips, by their names without suffix")
+    add_index_option(parser)
+    add_network_options(parser)
     parser.add_argument("--before", type=Path, metavar="CHECKOUT", help="older code to compare with")
     parser.add_argument("--before-name", default="before", help="what to call it in the result, such as its commit")
     parser.add_argument("--out", default=str(RESULT), metavar="FILE", help="the result as JSON; - writes none")
     args = parser.parse_args()
-    names = sorted(path.stem for path in INTERVALS.glob("*.csv"))
+    names = sorted(path.stem for path in INTERVALS.glob("*.csv") if args.only is None or path.stem in args.only)
     clips = [(args.folder / f"{name}.mp4").resolve() for name in names]
     for clip in clips:
         if not clip.is_file():
             parser.error(f"{clip.name} is not in {args.folder}.")
     before = load()
-    index = PostureIndex.load(starter_prefix())
+    index = index_of(args)
     truths = {name: read_true_postures(INTERVALS / f"{name}.csv", index.classes) for name in names}
-    ours = labels_of(ROOT, clips)
+    ours = labels_of_ours(args, clips)
     sources = {way: (ours, way) for way in ("frame", "live", "offline")}
     if args.before is not None:
         sources["before"] = (labels_of(args.before.resolve(), clips), "live")
@@ -121,14 +136,16 @@ def main() -> int:
             "all": together(evaluations),
             "clips": {clip: evaluation_record(one) for clip, one in zip(names, evaluations, strict=True)},
         }
-    print(f"{'':<9}{'accuracy':>9}{'unknown':>9}{'nobody':>8}{'shown':>7}{'true':>6}{'extra/min':>11}{'max delay':>11}")
+    print(f"{'':<9}{'accuracy':>9}{'unknown':>9}{'nobody':>8}{'shown':>7}{'true':>6}{'extra':>7}{'max delay':>11}")
     for name, figures in ways.items():
         row = figures["all"]
         delay = "–" if row["max_delay_seconds"] is None else f"{row['max_delay_seconds']:.2f} s"
         print(
             f"{name:<9}{row['accuracy']:>9.3f}{row['unknown']:>9.3f}{row['nobody']:>8.3f}{row['shown_changes']:>7}"
-            f"{row['true_changes']:>6}{row['extra_changes_per_minute']:>11.1f}{delay:>11}"
+            f"{row['true_changes']:>6}{row['extra_changes']:>7}{delay:>11}"
         )
+    for clip in names:
+        print(f"{clip}: " + ", ".join(f"{way} {ways[way]['clips'][clip]['accuracy']}" for way in ways))
     result = {
         "goals": {
             "extra_changes_per_minute": MOST_EXTRA_PER_MINUTE,

@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from index.building.report import BuildReport
-from index.classification import Classification, Matches, Unknown
-from index.posture_index import Added, Outcome, PostureIndex
+from index.classification import Classification, Unknown
+from index.posture_index import PostureIndex
+from index.rows import Added, Outcome
+from index.search.matches import Matches
 from index.storage.examples import Examples
 from index.storage.store import choose_prefix, database_exists, starter_prefix
 

@@ -9,17 +9,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from index.search.matches import NEAREST, Matches
 from index.search.ridge_weights import ridge_weights
 
-__all__ = ["Classification", "Matches", "Unknown", "vote"]
+__all__ = ["Classification", "Unknown", "vote"]
 
 EPSILON: Final = 0.01
 """Added to every distance before it is inverted: two neighbours nearer than this differ by less than the network's own
 noise, so neither may outvote all others."""
-
-
-NEAREST: Final = 5
-"""So many of the neighbours are named in a classification, and their median distance is its distance."""
 
 OTHER_LABEL: Final = "other"
 """The label, and the folder, of what is none of the postures."""
@@ -45,46 +42,6 @@ class Unknown(StrEnum):
     EMPTY_DATABASE = "empty database"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Matches:
-    """The nearest rows of a database for N people. Read-only.
-
-    Attributes:
-        entries: int64 `[N, k]`: rows of the database, nearest first; −1 where there is none.
-        distances: float32 `[N, k]`: Euclidean, in units of the embedding; NaN where there is none.
-        mutual: float32 `[N, k, k]`: squared distances between a person's neighbours, NaN where there is none; None
-            where nobody measured them.
-
-    Raises:
-        ValueError: the arrays do not have these shapes.
-    """
-
-    entries: NDArray[np.int64]
-    distances: NDArray[np.float32]
-    mutual: NDArray[np.float32] | None = None
-
-    def __post_init__(self) -> None:
-        for name, dtype in (("entries", np.int64), ("distances", np.float32), ("mutual", np.float32)):
-            given = getattr(self, name)
-            if given is None:
-                continue
-            array = np.ascontiguousarray(given, dtype=dtype)
-            if array is given:
-                array = array.view()
-            array.flags.writeable = False
-            object.__setattr__(self, name, array)
-        if self.entries.ndim != 2 or self.entries.shape != self.distances.shape:
-            raise ValueError(f"entries {self.entries.shape} and distances {self.distances.shape}, expected [N, k]")
-        if self.mutual is not None and self.mutual.shape != (*self.entries.shape, self.entries.shape[1]):
-            raise ValueError(f"mutual {self.mutual.shape}, expected [N, k, k] with entries {self.entries.shape}")
-
-    def __len__(self) -> int:
-        return len(self.entries)
-
-    def __repr__(self) -> str:
-        return f"Matches(people={self.entries.shape[0]}, k={self.entries.shape[1]})"
-
-
 @dataclass(frozen=True, slots=True)
 class Classification:
     """What one person's posture is called, and why.
@@ -93,7 +50,7 @@ class Classification:
         label: the posture, or None when it is unknown.
         probability: probability of the best label, 0–1; 0 without neighbours.
         distance: median distance to the nearest five, in units of the embedding; NaN without neighbours.
-        best: the label with the largest share, also when it was not enough; None without neighbours.
+        best: the label with the highest probability, also when it was not enough; None without neighbours.
         reason: why `label` is None; None when it is known.
         entries: rows of the nearest five in the database, nearest first.
         labels: their labels.

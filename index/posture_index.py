@@ -4,62 +4,36 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from enum import StrEnum
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from index.classification import Classification, Matches, Unknown, vote
-from index.errors import DatabaseDamaged, DatabaseExists, DatabaseMismatch
+from index.classification import Classification, Unknown, vote
+from index.errors import DatabaseDamaged
+from index.reembedding import embed_again
+from index.rows import Added, Rows
 from index.search.backend import Neighbours
 from index.search.calibration import Calibration, calibrate
+from index.search.matches import Matches
 from index.search.nearest import nearest
 from index.storage import store
 from index.storage.commit import finish_pending, locked
 from index.storage.examples import Examples
-from index.storage.known_pictures import KnownPictures
-from index.storage.manifest import Manifest, Network
+from index.storage.joining import Home, saved_by_others
+from index.storage.manifest import Manifest
+from index.storage.provenance import Network, Provenance
 from pose.embeddings.registry import DEFAULT_EMBEDDING, Embedding, get_embedding
 
-__all__ = ["Added", "Outcome", "PostureIndex"]
+__all__ = ["NEIGHBOURS", "PostureIndex"]
 
 log = logging.getLogger(__name__)
 
 NEIGHBOURS: Final = 32
 """So many neighbours vote by default."""
-
-
-class Outcome(StrEnum):
-    """What became of a row that was offered. Compares equal to its words."""
-
-    ADDED = "added"
-    DUPLICATE = "already in the database"
-    CONFLICT = "already in the database under another label"
-    UNTELLABLE = "too few keypoints"
-
-
-@dataclass(frozen=True, slots=True)
-class Added:
-    """What became of N rows offered to `PostureIndex.add`.
-
-    Attributes:
-        outcomes: N, in the order offered.
-        rows: N rows of the database: the new one, or the one that stood in the way; −1 for an untellable posture.
-    """
-
-    outcomes: tuple[Outcome, ...]
-    rows: tuple[int, ...]
-
-    @property
-    def count(self) -> int:
-        """How many were added."""
-        return self.outcomes.count(Outcome.ADDED)
 
 
 class PostureIndex:
@@ -81,26 +55,16 @@ class PostureIndex:
         DeviceError: `device` names a GPU that FAISS cannot use.
     """
 
-    _neighbours: Neighbours
-    _example_parts: list[Examples]
-    _labels: list[str]
-    _class_codes: dict[str, int]
-    _codes: NDArray[np.int64] | None  # a row's label as its place in `classes`; None until the next vote needs it
-    _known: KnownPictures
     _calibration: Calibration
     _calibrated_rows: int  # how many rows there were when it was measured; -1 before
-    _home_rows: int  # how many of our rows the database on disk is known to hold
 
     def __init__(self, embedding: str = DEFAULT_EMBEDDING, *, device: str = "auto") -> None:
         self._embedding = get_embedding(embedding)
         self._lock = threading.RLock()
         self._device = device
-        self._created = self._updated = _now()
-        self._networks: tuple[Network, ...] = ()
-        self._built_from: tuple[str, ...] = ()
-        self._home: Path | None = None
-        self._identity: str | None = None
-        self._adopt(Neighbours(self._embedding.dimension, device), [], Examples.unknown(0))
+        self._provenance = Provenance.begun_now()
+        self._home: Home | None = None
+        self._hold(Rows(Neighbours(self._embedding.dimension, device), [], Examples.unknown(0)))
 
     # What it holds
 
@@ -112,61 +76,59 @@ class PostureIndex:
     @property
     def rows(self) -> int:
         """R, how many examples there are."""
-        return len(self._labels)
+        return len(self._rows)
 
     @property
     def classes(self) -> tuple[str, ...]:
         """The labels, in the order in which they first came."""
-        return tuple(self._class_codes)
+        return self._rows.classes
 
     @property
     def counts(self) -> dict[str, int]:
         """Rows per label."""
-        return dict(Counter(self._labels))
+        return self._rows.counts
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The label of every row."""
-        return tuple(self._labels)
+        return tuple(self._rows.labels)
 
     @property
     def vectors(self) -> NDArray[np.float32]:
         """A copy of all rows, float32 `[R, D]`."""
         with self._lock:
-            return np.array(self._neighbours.vectors())
+            return self._rows.vectors()
 
     @property
     def examples(self) -> Examples:
         """Where every row came from."""
         with self._lock:
-            if len(self._example_parts) != 1:
-                self._example_parts = [Examples.concatenate(self._example_parts)]
-            return self._example_parts[0]
+            return self._rows.examples
 
     @property
     def device(self) -> str:
         """Where searches run: "cpu" or "cuda:N"."""
-        return self._neighbours.device
+        return self._rows.neighbours.device
 
     @property
     def networks(self) -> tuple[Network, ...]:
         """Every network that is noted as having contributed rows, oldest first."""
-        return self._networks
+        return self._provenance.networks
 
     @property
     def built_from(self) -> tuple[str, ...]:
         """The folders noted as sources."""
-        return self._built_from
+        return self._provenance.built_from
 
     @property
     def created(self) -> str:
         """When the database was begun: ISO 8601, UTC; "" where a bare pair does not say."""
-        return self._created
+        return self._provenance.created
 
     @property
     def updated(self) -> str:
         """When it was last saved: ISO 8601, UTC; "" where a bare pair does not say."""
-        return self._updated
+        return self._provenance.updated
 
     @property
     def rejection_radius(self) -> float | None:
@@ -186,11 +148,11 @@ class PostureIndex:
 
     def labels_of_picture(self, digest: str) -> tuple[str, ...]:
         """The labels of all people of the picture whose file content has this SHA-256; none if it is not here."""
-        return tuple(self._labels[row] for row in self._known.people(digest).values())
+        return tuple(self._rows.labels[row] for row in self._rows.known.people(digest).values())
 
     def people_of_picture(self, digest: str) -> tuple[int, ...]:
         """The numbers of the people of that picture that are here."""
-        return tuple(self._known.people(digest))
+        return tuple(self._rows.known.people(digest))
 
     # Teaching
 
@@ -215,40 +177,16 @@ class PostureIndex:
                 f"embeddings {embeddings.shape}, {len(labels)} labels and {len(examples)} examples; expected "
                 f"[N, {self._embedding.dimension}], N and N"
             )
-        told = np.atleast_1d(np.isfinite(embeddings).all(axis=1))
-        outcomes: list[Outcome] = []
-        rows: list[int] = []
-        new: list[int] = []
         with self._lock:
-            for number, label in enumerate(labels):
-                digest, person = examples.digests[number], int(examples.people[number])
-                row = self._known.row(digest, person)
-                if not told[number]:
-                    outcomes.append(Outcome.UNTELLABLE)
-                    row = -1
-                elif row is None:
-                    outcomes.append(Outcome.ADDED)
-                    row = self._remember(str(label), digest, person)
-                    new.append(number)
-                else:
-                    outcomes.append(Outcome.DUPLICATE if self._labels[row] == label else Outcome.CONFLICT)
-                rows.append(row)
-            if new:
-                self._neighbours.add(embeddings[new])
-                self._example_parts.append(examples.select(new))
-                self._codes = None
-        return Added(tuple(outcomes), tuple(rows))
+            return self._rows.add(embeddings, labels, examples)
 
     def note_network(self, name: str, weights_sha256: str) -> None:
         """Remember that this network contributed rows."""
-        network = Network(name, weights_sha256)
-        if network not in self._networks:
-            self._networks = (*self._networks, network)
+        self._provenance = self._provenance.including(networks=(Network(name, weights_sha256),))
 
     def note_source(self, folder: str) -> None:
         """Remember that rows came from this folder."""
-        if folder not in self._built_from:
-            self._built_from = (*self._built_from, folder)
+        self._provenance = self._provenance.including(built_from=(folder,))
 
     # Asking
 
@@ -267,14 +205,14 @@ class PostureIndex:
             raise ValueError(f"k={k}, embeddings {embeddings.shape}; expected k ≥ 1, [N, {self._embedding.dimension}]")
         with self._lock:
             try:
-                return nearest(self._neighbours, self._embedding, embeddings, k, mirror=self.calibration.mirror)
+                return nearest(self._rows.neighbours, self._embedding, embeddings, k, mirror=self.calibration.mirror)
             except DatabaseDamaged:  # a kind of FAISS index that cannot give its vectors back
-                return Matches(*self._neighbours.search(embeddings, k))
+                return Matches(*self._rows.neighbours.search(embeddings, k))
 
     def vote(self, matches: Matches, min_probability: float = 0.5, min_margin: float = 0.0) -> list[Classification]:
         """What each person's neighbours call the posture; see `index.classification.vote`."""
         with self._lock:
-            codes, classes, calibration = self._row_codes(), self.classes, self.calibration
+            codes, classes, calibration = self._rows.codes, self._rows.classes, self.calibration
         return vote(
             matches,
             codes,
@@ -350,10 +288,10 @@ class PostureIndex:
                 self._join_with_disk(path)
             if self._calibrated_rows != self.rows:
                 self._calibrate()
-            self._updated = _now()
-            self._created = self._created or self._updated
-            self._identity = store.write(path, self._neighbours, self._labels, self.examples, self._manifest())
-            self._home, self._home_rows = path.resolve(), self.rows
+            self._provenance = self._provenance.saved_now()
+            rows = self._rows
+            identity = store.write(path, rows.neighbours, rows.labels, rows.examples, self._manifest())
+            self._home = Home(path.resolve(), identity, len(rows))
 
     def reembedded(self, name: str) -> PostureIndex:
         """The same rows under another embedding, from the keypoints that are stored with them. This one stays as it is.
@@ -366,73 +304,33 @@ class PostureIndex:
         """
         new = PostureIndex(name, device=self._device)
         with self._lock:
-            keypoints = self.examples.keypoints
-            unknown = int(np.isnan(keypoints).any(axis=(1, 2)).sum())
-            if unknown:
-                raise DatabaseMismatch(
-                    f"The keypoints of {unknown} of {self.rows} rows are unknown, so they cannot be embedded again. "
-                    "Nothing was changed. Build the database anew from its pictures with `stance build --replace`."
-                )
-            rows = new.embedding.compute(keypoints)
-            untold = np.flatnonzero(~np.isfinite(rows).all(axis=1))
-            if len(untold):
-                picture = self.examples.pictures[untold[0]] or f"row {untold[0]}"
-                raise DatabaseMismatch(
-                    f"{len(untold)} of {self.rows} rows do not show enough for {name}, such as {picture}. Nothing was "
-                    f"changed. Build anew without these pictures, with `stance build --replace --embedding {name}`."
-                )
-            new._neighbours.add(rows)
-            new._adopt(new._neighbours, list(self._labels), self.examples)
-            new._networks, new._built_from, new._created = self._networks, self._built_from, self._created
+            new._rows.neighbours.add(embed_again(self.examples, new.embedding))
+            new._hold(Rows(new._rows.neighbours, self._rows.labels, self.examples))
+            new._provenance = replace(self._provenance, updated=new.updated)
             return new
 
     def __repr__(self) -> str:
-        return f"PostureIndex({self._embedding.name!r}, rows={self.rows}, classes={len(self._class_codes)})"
+        return f"PostureIndex({self._embedding.name!r}, rows={self.rows}, classes={len(self.classes)})"
 
     # Inside
 
-    def _adopt(self, neighbours: Neighbours, labels: list[str], examples: Examples) -> None:
+    def _hold(self, rows: Rows) -> None:
         """Hold these rows and nothing else."""
-        self._neighbours = neighbours
-        self._example_parts = [examples]
-        self._labels = []
-        self._class_codes = {}
-        self._codes = None
-        self._known = KnownPictures()
+        self._rows = rows
         self._calibration, self._calibrated_rows = Calibration(), -1
-        self._home_rows = len(labels)
-        for label, digest, person in zip(labels, examples.digests, examples.people.tolist(), strict=True):
-            self._remember(label, digest, person)
 
     def _take(self, stored: store.Stored, path: Path) -> None:
         """Become the database on disk."""
-        self._adopt(stored.neighbours, stored.labels, stored.examples)
-        self._home, self._identity = path.resolve(), stored.identity
+        self._hold(Rows(stored.neighbours, stored.labels, stored.examples))
+        self._home = Home(path.resolve(), stored.identity, self.rows)
         manifest = stored.manifest
-        self._created = self._updated = ""  # a bare pair does not say
-        if manifest is not None:
-            self._networks, self._built_from = manifest.networks, manifest.built_from
-            self._created, self._updated = manifest.created, manifest.updated
-            if manifest.rows == self.rows and manifest.calibration is not None:
-                self._calibration, self._calibrated_rows = manifest.calibration, self.rows
-
-    def _remember(self, label: str, digest: str, person: int) -> int:
-        """Note a new row's label and origin; its number."""
-        row = len(self._labels)
-        self._labels.append(label)
-        self._class_codes.setdefault(label, len(self._class_codes))
-        self._known.remember(digest, person, row)
-        return row
-
-    def _row_codes(self) -> NDArray[np.int64]:
-        """Every row's label as its place in `classes`."""
-        if self._codes is None:
-            self._codes = np.array([self._class_codes[label] for label in self._labels], np.int64)
-        return self._codes
+        self._provenance = Provenance() if manifest is None else manifest.provenance  # a bare pair does not say
+        if manifest is not None and manifest.rows == self.rows and manifest.calibration is not None:
+            self._calibration, self._calibrated_rows = manifest.calibration, self.rows
 
     def _calibrate(self) -> None:
         try:
-            self._calibration = calibrate(self._neighbours, self._embedding, self._row_codes())
+            self._calibration = calibrate(self._rows.neighbours, self._embedding, self._rows.codes)
         except DatabaseDamaged as error:
             log.warning("No posture is rejected for its distance: %s", error)
             self._calibration = Calibration()
@@ -440,49 +338,23 @@ class PostureIndex:
 
     def _join_with_disk(self, path: Path) -> None:
         """Bring in what others have saved at `path` since we loaded it."""
-        on_disk = store.read_identity(path)
-        if on_disk is None:
+        stored = saved_by_others(path, self._home, self._embedding.name, self._device)
+        if stored is None or self._home is None:
             return
-        if self._home != path.resolve():
-            raise DatabaseExists(
-                f"There is already a database {path}. Add to it with `stance add`, or use `--replace`."
-            )
-        if on_disk == self._identity:
-            return
-        stored = store.read(path, self._device)
-        if stored.embedding != self._embedding.name:
-            raise DatabaseMismatch(
-                f"{path} was meanwhile rebuilt with the embedding {stored.embedding}. Add to it once more."
-            )
-        ours = slice(self._home_rows, self.rows)
-        vectors = self.vectors[ours]
-        labels = self._labels[ours]
-        examples = self.examples.select(range(self._home_rows, self.rows))
-        networks, sources = self._networks, self._built_from
+        ours, provenance = self._rows.since(self._home.rows), self._provenance
         self._take(stored, path)
-        added = self.add(vectors, labels, examples)
-        for network in networks:
-            self.note_network(*network)
-        for source in sources:
-            self.note_source(source)
+        added = self._rows.add(*ours)
+        self._provenance = self._provenance.including(provenance.networks, provenance.built_from)
         log.info("%s was saved by another process meanwhile: %d rows of ours were added to it.", path, added.count)
 
     def _manifest(self) -> Manifest:
-        fields: dict[str, Any] = {
-            "embedding": self._embedding.name,
-            "dimension": self._embedding.dimension,
-            "embedding_version": self._embedding.version,
-            "rows": self.rows,
-            "labels": self.counts,
-            "calibration": self._calibration,
-            "built_from": self._built_from,
-            "networks": self._networks,
-            "created": self._created,
-            "updated": self._updated,
-            "digests": {},
-        }
-        return Manifest(**fields)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+        return Manifest(
+            embedding=self._embedding.name,
+            dimension=self._embedding.dimension,
+            embedding_version=self._embedding.version,
+            rows=self.rows,
+            labels=self.counts,
+            calibration=self._calibration,
+            provenance=self._provenance,
+            digests={},
+        )

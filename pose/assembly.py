@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from pose.detector import PersonDetector
 from pose.inference.crops import CROP_SIZE
-from pose.inference.runtimes.choice import open_runtime
+from pose.inference.runtimes.choice import choose_runtime, open_runtime
 from pose.inference.runtimes.runtime import IMAGENET_RGB, NetworkSpec, Runtime
+from pose.inference.runtimes.workers import MAX_CONCURRENCY, usable_cores
 from pose.keypoint_finder import KeypointFinder
 from pose.top_down import TopDown
 from pose.weight_files.network_files import NetworkFiles
@@ -37,6 +39,7 @@ def open_top_down(
     threshold: float,
     iou_threshold: float,
     max_people: int,
+    stage: Callable[[str], AbstractContextManager[object]],
 ) -> TopDown:
     """A person detector and a keypoint network; see `PoseEstimator` for the arguments.
 
@@ -50,26 +53,37 @@ def open_top_down(
         build = partial(_build, part, network.files[part])
         return NetworkSpec(part, build, digests[part], (height, width), IMAGENET_RGB)
 
-    def opened(part: str, height: int, width: int) -> Runtime:
-        return open_runtime(spec(part, height, width), runtime, device=device, precision=precision, threads=threads)
+    def opened(part: str, height: int, width: int, called: str) -> Runtime:
+        return open_runtime(
+            spec(part, height, width), runtime,
+            device=device, precision=precision, threads=threads, concurrency=calls, workers=workers,
+            stage=partial(stage, called),
+        )  # fmt: skip
 
+    # One set of threads for both networks, so that they never take more cores together than there are. On a GPU, and
+    # in PyTorch, each has its own way.
+    calls = workers = None
+    if choose_runtime(runtime, device) == "openvino":
+        calls = min(threads or usable_cores(), MAX_CONCURRENCY)
+        workers = ThreadPoolExecutor(calls, "network")
     width, height = CROP_SIZE
     return TopDown(
         PersonDetector(
-            opened("picodet-s", size, size), size,
-            threshold=threshold, iou_threshold=iou_threshold, max_people=max_people,
+            opened("picodet-s", size, size, "detector"), size,
+            threshold=threshold, iou_threshold=iou_threshold, max_people=max_people, stage=stage,
         ),
-        KeypointFinder(opened("tinypose", height, width)),
+        KeypointFinder(opened("tinypose", height, width, "keypoints"), stage),
         device,
     )  # fmt: skip
 
 
 def _build(part: str, file: Path) -> nn.Module:
     from pose.networks.picodet import PicoDet, PicoDetBoxes
+    from pose.networks.shuffle_free import without_shuffles
     from pose.weight_files.topdown_file import load_topdown
 
     network = load_topdown(file, part).network
-    return PicoDetBoxes(network).eval() if isinstance(network, PicoDet) else network
+    return PicoDetBoxes(network).eval() if isinstance(network, PicoDet) else without_shuffles(network)
 
 
 def open_one_shot(

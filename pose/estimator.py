@@ -52,7 +52,7 @@ class PoseEstimator(Closing):
         person_threshold: people below this score are left out, 0–1; None takes the network's own.
         high_score_threshold: people from this score on are matched to tracks first, 0–1; None takes the network's own.
         iou_threshold: of two boxes that overlap more, the better one stays, 0–1; None takes the network's own.
-        max_people: in a picture, the largest first.
+        max_people: in a picture: the largest so many, whose crops are work; of a one-shot network the best.
         batch_size: pictures in one call that suit the device; None takes 8.
         judging: whether average precision is to be measured: where people cost nothing, the whole curve of precision
             over recall is looked at, and everybody stays.
@@ -128,7 +128,7 @@ class PoseEstimator(Closing):
             self._network = self.top_down = open_top_down(
                 files, device=self.device, precision=precision, runtime=runtime, threads=threads,
                 size=max(sizes), threshold=self.person_threshold, iou_threshold=self.iou_threshold,
-                max_people=max_people,
+                max_people=max_people, stage=stage,
             )  # fmt: skip
         else:
             from pose.assembly import open_one_shot

@@ -54,7 +54,7 @@ class OneShot:
         iou_threshold: of two boxes that overlap more than this, the better one stays, 0–1; with several sizes 0.5 at
             most.
         batch_size: pictures in one call on a GPU.
-        max_people: the largest so many stay.
+        max_people: the best so many stay.
         stage: called with a stage's name (`pre-process`, `network`, `nms`), gives a context in which the stage runs.
 
     Raises:
@@ -92,17 +92,15 @@ class OneShot:
         self._strides = model.head.strides
         fold_input(fuse(model))
         self._model = model.to(device, self.dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        threads = torch.get_num_threads()
+        self._threads_before = torch.get_num_threads()
+        self._calls_at_once = 1 if device.type == "cuda" else min(self._threads_before, MAX_CONCURRENCY)
+        share = max(self._threads_before // self._calls_at_once, 1)
         self._workers = BatchingWorkers(
             self.__call__,
             workers=self._calls_at_once,
             batch=self.batch_size,
-            begin=lambda: torch.set_num_threads(max(threads // self._calls_at_once, 1)),
+            begin=lambda: torch.set_num_threads(share),
         )
-
-    @property
-    def _calls_at_once(self) -> int:
-        return 1 if self.device.type == "cuda" else min(torch.get_num_threads(), MAX_CONCURRENCY)
 
     @property
     def concurrency(self) -> int:
@@ -129,6 +127,7 @@ class OneShot:
     def close(self) -> None:
         """End the threads. Twice does no harm."""
         self._workers.close()
+        torch.set_num_threads(self._threads_before)  # PyTorch takes what a worker set for every new thread
 
     def __call__(self, pictures: Sequence[NDArray[np.uint8]]) -> list[Poses]:
         """The people of every picture, on this thread.

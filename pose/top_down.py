@@ -53,7 +53,7 @@ class TopDown:
 
     def find(self, bgr: NDArray[np.uint8]) -> Steps[Poses]:
         """The people of a picture, best score first. Their score is the detector's times their keypoints'."""
-        asked = self.detector.ask(bgr)
+        asked = self.detector.ask(bgr, turned=True)
         yield asked.futures
         found = asked.result()
         keypoints = yield from self.look(bgr, found)
@@ -62,15 +62,16 @@ class TopDown:
         return Poses(keypoints[order], found.boxes[order], scores[order])
 
     def look(self, bgr: NDArray[np.uint8], found: Detections) -> Steps[NDArray[np.float32]]:
-        """The keypoints `[N, 17, 3]` of people of whom nothing but the box is known.
+        """The keypoints `[N, 17, 3]` of people of whom nothing is known but what the detector says.
 
-        Whoever turns out to lie or to be upside down is looked at once more, upright.
+        Whoever turns out to be turned otherwise is looked at once more, upright.
         """
-        asked = self.keypoints.ask(bgr, found.boxes)
+        asked = self.keypoints.ask(bgr, found.boxes, found.angles)
         yield asked.futures
         keypoints = asked.result()
         angles = torso_angles(keypoints)
-        turned = np.flatnonzero(np.abs(angles) > TURNED_RADIANS)  # NaN is not
+        off = np.abs((angles - found.angles + np.pi) % (2 * np.pi) - np.pi)
+        turned = np.flatnonzero(off > TURNED_RADIANS)  # NaN is not
         if len(turned):
             again = self.keypoints.ask(bgr, found.boxes[turned], angles[turned])
             yield again.futures

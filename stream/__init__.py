@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from stream.recogniser import Recogniser
     from stream.settings.loading import load_settings
     from stream.settings.model import Settings
-    from stream.sources.base import open_source
+    from stream.sources.opening import open_source
 
 __all__ = [
     "ConfigurationError",
@@ -46,7 +46,7 @@ _HOMES: Final = {
     "Recogniser": "stream.recogniser",
     "Settings": "stream.settings.model",
     "load_settings": "stream.settings.loading",
-    "open_source": "stream.sources.base",
+    "open_source": "stream.sources.opening",
     "scenes": "stream.pipeline",
     "write": "stream.pipeline",
 }

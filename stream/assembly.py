@@ -13,7 +13,8 @@ from index.storage.store import DEFAULT_PREFIX
 from stream.errors import SourceError
 from stream.reading.scheduler import Scheduler
 from stream.settings.model import Settings
-from stream.sources.base import Source, open_source
+from stream.sources.base import Source
+from stream.sources.opening import open_source
 
 if TYPE_CHECKING:
     from pose.estimator import PoseEstimator

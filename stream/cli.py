@@ -66,12 +66,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from stream.commands import add as add_command
+    from stream.commands import build as build_command
     from stream.commands import cameras as cameras_command
     from stream.commands import check as check_command
-    from stream.commands import database as database_commands
     from stream.commands import evaluate as evaluate_command
     from stream.commands import evaluate_pose as evaluate_pose_command
     from stream.commands import evaluate_video as evaluate_video_command
+    from stream.commands import export as export_command
+    from stream.commands import info as info_command
     from stream.commands import query as query_command
     from stream.commands import reembed as reembed_command
     from stream.commands import run as run_command
@@ -92,7 +95,9 @@ def _parser() -> argparse.ArgumentParser:
     adding = _WithParents(commands, common)
     for module in (
         run_command,
-        database_commands,
+        build_command,
+        add_command,
+        info_command,
         reembed_command,
         query_command,
         evaluate_command,
@@ -100,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
         check_command,
         cameras_command,
         weights_commands,
+        export_command,
         evaluate_pose_command,
         train_command,
     ):

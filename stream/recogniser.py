@@ -191,6 +191,7 @@ class Recogniser:
             else PoseFinder(
                 top_down,
                 detect_every_seconds=pose.detect_every_seconds,
+                turned_every_seconds=pose.turned_every_seconds,
                 calm_every_seconds=pose.calm_every_seconds,
             ),
             Tracker(

@@ -24,11 +24,11 @@ class Person:
             enough, and in stills.
         classification: what this frame alone says.
         posture: the steady label, after smoothing in time; None when unknown.
-        share: how much of the vote the steady label has, 0–1.
+        probability: of the steady label, averaged over the last frames, 0–1.
         since_seconds: `Frame.seconds` at which the steady posture began; None when there is none yet.
 
     Raises:
-        ValueError: `row` is negative or `share` lies outside 0–1.
+        ValueError: `row` is negative or `probability` lies outside 0–1.
     """
 
     row: int
@@ -42,7 +42,7 @@ class Person:
         if self.row < 0:
             raise ValueError(f"row is {self.row}, expected a row of poses")
         if not -1e-6 <= self.probability <= 1 + 1e-6:
-            raise ValueError(f"share is {self.probability}, expected 0–1")
+            raise ValueError(f"probability is {self.probability}, expected 0–1")
 
     def __repr__(self) -> str:
         return (

@@ -4,7 +4,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from stream.true_postures import read_true_postures
 
 from bench.marked_people import (
     ENTRANCES,
@@ -17,6 +16,7 @@ from bench.marked_people import (
     read_visits,
 )
 from index import PostureIndex, starter_prefix
+from stream.reports.true_postures import read_true_postures
 
 FILES = sorted(PEOPLE.glob("*.csv"))
 ONE_REGION = ("one_person_comes_and_goes", "pushups", "squats", "two_people_1080p")

@@ -4,15 +4,18 @@ somewhere, its figures are those in `bench/results`."""
 import json
 import re
 import shlex
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stream.cli import main
+from stream.scene import Person
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 
 
 def write_clip(path: Path) -> None:
@@ -35,6 +38,14 @@ def test_the_script_runs_as_it_stands(tmp_path, monkeypatch):
     exec(compile(script, "README.md", "exec"), {})
 
 
+def test_the_script_asks_people_for_what_they_have():
+    """The clip above shows nobody, so the innermost line does not run there."""
+    (script,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    asked = set(re.findall(r"\bperson\.(\w+)", script))
+    assert asked
+    assert asked <= {field.name for field in fields(Person)}
+
+
 def test_every_command_is_one(capsys):
     blocks = "\n".join(re.findall(r"```sh\n(.*?)```", README, re.DOTALL))
     parts = [part.strip() for line in blocks.splitlines() for part in line.split("#")[0].split("&&")]
@@ -50,6 +61,14 @@ def test_every_command_is_one(capsys):
 def test_every_local_link_leads_somewhere():
     for target in re.findall(r"\]\((?!http)([^)#]+)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_the_architecture_names_files_that_are_there():
+    named = re.findall(r"\b(?:stance\.py|(?:pose|index|stream|tests)/[\w/]*(?:\.py)?)", ARCHITECTURE)
+    assert len(named) > 40
+    assert not [path for path in named if not (ROOT / path).exists()]
+    for target in re.findall(r"\]\((?!http)([^)#]+)", ARCHITECTURE):
+        assert (ROOT / "docs" / target).exists(), target
 
 
 def test_the_figures_are_those_that_were_measured():

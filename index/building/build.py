@@ -22,7 +22,8 @@ from index.building.interrupt import held_interrupt
 from index.building.pictures import ClassPicture, decode_picture, find_pictures, printable
 from index.building.report import BuildReport, ClassReport, Skip
 from index.errors import DatabaseExists, NothingAdded
-from index.posture_index import Outcome, PostureIndex
+from index.posture_index import PostureIndex
+from index.rows import Outcome
 from index.storage import store
 from index.storage.commit import check_writable
 from index.storage.examples import Examples

@@ -25,7 +25,7 @@ __all__ = ["check_classes", "evaluate_folds", "evaluate_held_out", "evaluate_lea
 MOST_ASKED: Final = 20_000
 """Of a larger database so many rows, evenly spaced, are asked: the accuracy is then sure to half a percent."""
 
-MOST_ASKED_AS_STRANGERS: Final = 2_048
+MOST_ASKED_OPEN_SET: Final = 2_048
 
 
 def evaluate_held_out(
@@ -139,7 +139,7 @@ def _evaluate(
     ]
     untaught = [trial.untaught for trial in trials]
     counts = index.counts
-    fewer = [trial.spread(MOST_ASKED_AS_STRANGERS // len(trials)) for trial in trials]
+    fewer = [trial.spread(MOST_ASKED_OPEN_SET // len(trials)) for trial in trials]
     return Evaluation(
         method=method,
         embedding=index.embedding.name,
@@ -162,13 +162,13 @@ def _evaluate(
 
 def _leave_out(label: str, trials: Sequence[Trial], k: int, min_probability: float) -> LeftOut:
     """How people are answered by databases that were never shown this class."""
-    doubts: list[float] = []
+    scores: list[float] = []
     outside: list[bool] = []
     refused: list[bool] = []
     for trial in trials:
         for people, is_outside_one in zip(trial.without(label), (True, False), strict=True):
             classifications = people.ask(k, min_probability)
-            doubts += [_doubt(classification) for classification in classifications]
+            scores += [_open_set_score(classification) for classification in classifications]
             refused += [classification.label is None for classification in classifications]
             outside += [is_outside_one] * len(classifications)
     is_outside = np.array(outside, bool)
@@ -176,13 +176,14 @@ def _leave_out(label: str, trials: Sequence[Trial], k: int, min_probability: flo
     return LeftOut(
         label,
         len(of_them),
-        auroc(np.array(doubts, np.float64), is_outside),
+        auroc(np.array(scores, np.float64), is_outside),
         float(of_them.mean()) if len(of_them) else float("nan"),
     )
 
 
-def _doubt(classification: Classification) -> float:
-    """How doubtful the recogniser is: the less certain of the best label, the more. Most where there are no neighbours.
+def _open_set_score(classification: Classification) -> float:
+    """How little somebody looks like any known class: the higher, the less certain the best label; infinite without
+    neighbours.
 
     Measured on everyday postures left out in turn: certainty detects them better than distance, probability or both.
     """

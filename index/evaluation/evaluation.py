@@ -30,7 +30,8 @@ class LeftOut:
     Attributes:
         label: the class.
         people: of this class.
-        auroc: the chance that one of them is in more doubt than somebody of another class, 0–1; 0.5 is blind.
+        auroc: open-set AUROC: the chance that one of them gets a higher open-set score than somebody of another class,
+            0–1; 0.5 is blind.
         refused: part of them that stays unknown, as it should; the others get another class's label.
     """
 
@@ -102,7 +103,7 @@ class Evaluation:
         return accuracy(self.truth, self.best)
 
     @property
-    def accuracy_without_twins(self) -> float:
+    def accuracy_without_near_duplicates(self) -> float:
         """Accuracy over those who are not in the database already."""
         return accuracy(self.truth[~self.near_duplicates], self.named[~self.near_duplicates])
 

@@ -58,10 +58,10 @@ _ANY_CURE: Final = "add pictures of {label}{like}"
 
 def next_steps(evaluation: Evaluation) -> list[str]:
     """One sentence per step, the one that mends most first; never empty."""
-    steps = [*_taken_for_another(evaluation), *_strangers(evaluation), *_left_unknown(evaluation)]
+    steps = [*_taken_for_another(evaluation), *_open_set(evaluation), *_left_unknown(evaluation)]
     sentences = [sentence for _, sentence in sorted(steps, key=lambda step: -step[0])]
     sentences = _untaught(evaluation) + sentences
-    sentences += _twins(evaluation) + _small_classes(evaluation) + _sureness(evaluation)
+    sentences += _near_duplicates(evaluation) + _small_classes(evaluation) + _calibration(evaluation)
     return sentences or ["Nothing stands out. Evaluate with pictures of other people, places and cameras."]
 
 
@@ -101,7 +101,7 @@ def _taken_for_another(evaluation: Evaluation) -> list[tuple[int, str]]:
     return steps
 
 
-def _strangers(evaluation: Evaluation) -> list[tuple[int, str]]:
+def _open_set(evaluation: Evaluation) -> list[tuple[int, str]]:
     """Classes whose label people get who are in none of the postures, with the people it concerns."""
     steps = []
     outsiders = evaluation.truth < 0
@@ -137,14 +137,14 @@ def _left_unknown(evaluation: Evaluation) -> list[tuple[int, str]]:
     return steps
 
 
-def _twins(evaluation: Evaluation) -> list[str]:
+def _near_duplicates(evaluation: Evaluation) -> list[str]:
     count = int(evaluation.near_duplicates.sum())
     if not count:
         return []
     return [
         f"{count} of {evaluation.people} people are in the database already, as the same or nearly the same picture "
         f"(such as {_example(evaluation, evaluation.near_duplicates)}): without them accuracy is "
-        f"{evaluation.accuracy_without_twins:.3f}, and that is the figure to believe."
+        f"{evaluation.accuracy_without_near_duplicates:.3f}, and that is the figure to believe."
     ]
 
 
@@ -163,7 +163,7 @@ def _small_classes(evaluation: Evaluation) -> list[str]:
     return steps
 
 
-def _sureness(evaluation: Evaluation) -> list[str]:
+def _calibration(evaluation: Evaluation) -> list[str]:
     calibration = evaluation.calibration
     if not calibration.expected_error > MAX_CALIBRATION_ERROR:
         return []

@@ -82,7 +82,7 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
         },
         "near_duplicates": {
             "people": int(evaluation.near_duplicates.sum()),
-            "accuracy_without": _number(evaluation.accuracy_without_twins),
+            "accuracy_without": _number(evaluation.accuracy_without_near_duplicates),
             "pictures": _printable(
                 picture
                 for picture, near_duplicate in zip(

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from index.classification import OTHER_LABEL, Classification, Matches
+from index.classification import OTHER_LABEL, Classification
 from index.posture_index import PostureIndex
+from index.search.matches import Matches
 from index.storage.examples import Examples
 
 __all__ = ["Trial", "part_of"]
@@ -48,11 +49,11 @@ class Trial:
         """The people of a class, and the others but `OTHER_LABEL`, both before the database without that class."""
         kept = np.array([known != label for known in self.index.labels], bool)
         part = part_of(self.index, kept)
-        strangers = self.select(np.array([name == label for name in self.labels], bool))
+        outsiders = self.select(np.array([name == label for name in self.labels], bool))
         others = self.select(np.array([name not in (label, OTHER_LABEL) for name in self.labels], bool))
         own = None if others.own is None else (np.cumsum(kept) - 1)[others.own]
         return (
-            Trial(part, strangers.vectors, strangers.labels, strangers.examples),
+            Trial(part, outsiders.vectors, outsiders.labels, outsiders.examples),
             Trial(part, others.vectors, others.labels, others.examples, own),
         )
 

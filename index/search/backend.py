@@ -83,7 +83,7 @@ class Neighbours:
         self._lists_trained_rows = 0
         self._rows = int(self.cpu_index.ntotal)  # asking FAISS takes as long as a small array operation
         self._stored: NDArray[np.float32] | None = None
-        self._halves: MirrorParts | None = None
+        self._mirror_parts: MirrorParts | None = None
 
     @property
     def device(self) -> str:
@@ -100,7 +100,7 @@ class Neighbours:
 
     def add(self, vectors: NDArray[np.float32]) -> None:
         """Append finite rows, float32 `[N, D]`."""
-        self._stored = self._halves = None  # FAISS may move its memory
+        self._stored = self._mirror_parts = None  # FAISS may move its memory
         self.cpu_index.add(np.ascontiguousarray(vectors, dtype=np.float32))
         self._rows = int(self.cpu_index.ntotal)
 
@@ -129,11 +129,11 @@ class Neighbours:
             self._stored = stored
         return self._stored
 
-    def halves(self, mirrored: Mirror | None) -> MirrorParts:
+    def mirror_parts(self, mirrored: Mirror | None) -> MirrorParts:
         """All rows as `index.search.nearest` compares them; kept until `add`."""
-        if self._halves is None or self._halves.mirrored is not mirrored:
-            self._halves = MirrorParts.of(self.vectors(), mirrored)
-        return self._halves
+        if self._mirror_parts is None or self._mirror_parts.mirrored is not mirrored:
+            self._mirror_parts = MirrorParts.of(self.vectors(), mirrored)
+        return self._mirror_parts
 
     def search(self, queries: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """The `k` nearest rows of every query, nearest first, in one FAISS call.

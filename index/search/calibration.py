@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from index.classification import NEAREST
 from index.search.backend import Neighbours
+from index.search.matches import NEAREST
 from index.search.nearest import nearest
 from index.search.ridge_weights import BANDWIDTH_FACTOR, BANDWIDTH_NEIGHBOUR
 from pose.embeddings.registry import Embedding

@@ -1,4 +1,4 @@
-"""Squared distances to all rows and to their mirror images, from half the numbers each: `MirrorParts`."""
+"""`MirrorParts`: squared distances to all rows and to their mirror images, from their even and odd parts."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ class MirrorParts:
     """R rows, made ready for comparing each of them and its mirror image with people.
 
     Σ w² (x − q)² = Σ w² x² − 2 Σ w² q x + Σ w² q²: for all people and rows a product of [w², −2 w² q] and [x², x], and
-    a number of each person. In some directions a mirror leaves x as it is, in the others it turns it over. So the
-    product with a row is the sum of the products in these two halves of the directions, and that with its mirror image
-    is their difference: together they cost as much as one side alone.
+    a number of each person. In some directions a mirror leaves x as it is (the even part), in the others it changes the
+    sign (the odd part). So the product with a row is the sum of the products with its two parts, and that with its
+    mirror image is their difference: together they cost as much as one side alone.
 
     Attributes:
         mirrored: turns rows `[N, D]` to those of their mirror images; None where these do not count, and nothing is
-            turned over.
-        kept: [x², x] of every row in the directions that stay, float32 `[A, R]`.
-        turned: the same in those that are turned over, float32 `[B, R]`, A + B = 2 D.
-        directions: those that stay, then those that are turned over, float32 `[2 D, 2 D]`, orthonormal.
+            odd.
+        even: [x², x] of every row in the directions that stay, float32 `[A, R]`.
+        odd: the same in those that change sign, float32 `[B, R]`, A + B = 2 D.
+        directions: those that stay, then those that change sign, float32 `[2 D, 2 D]`, orthonormal.
         sides: the rows, and after these their mirror images, float32 `[R or 2 R, D]`.
-        noise: what rounding may add to a product with `turned`, over the length of what it is multiplied with.
+        noise: what rounding may add to a product with `odd`, over the length of what it is multiplied with.
     """
 
     mirrored: Mirror | None
-    kept: NDArray[np.float32]
-    turned: NDArray[np.float32]
+    even: NDArray[np.float32]
+    odd: NDArray[np.float32]
     directions: NDArray[np.float32]
     sides: NDArray[np.float32]
     noise: float
@@ -54,17 +54,17 @@ class MirrorParts:
             mirror = mirrored(mirror)
             sides = np.concatenate((rows, mirrored(rows)))
         # Squares change places in the mirror as their numbers do, but never their sign.
-        halves = [
+        directions = [
             np.concatenate(
                 (np.pad(squares, ((0, len(squares)), (0, 0))), np.pad(values, ((len(values), 0), (0, 0)))), 1
             )
             for squares, values in zip(_directions(mirror**2), _directions(mirror), strict=True)
         ]  # [2 D, A] and [2 D, B]
         squares_and_values = np.concatenate((rows**2, rows), axis=1).T
-        kept, turned = (_product(half.T, squares_and_values) for half in halves)
-        longest = float(np.sqrt(np.einsum("br,br->r", turned, turned).max(initial=0.0)))
-        noise = len(turned) * float(np.finfo(np.float32).eps) * longest
-        return cls(mirrored, kept, turned, np.concatenate(halves, axis=1), sides, noise)
+        even, odd = (_product(part.T, squares_and_values) for part in directions)
+        longest = float(np.sqrt(np.einsum("br,br->r", odd, odd).max(initial=0.0)))
+        noise = len(odd) * float(np.finfo(np.float32).eps) * longest
+        return cls(mirrored, even, odd, np.concatenate(directions, axis=1), sides, noise)
 
     def compared(
         self, queries: NDArray[np.float32], weights: NDArray[np.float32]
@@ -82,13 +82,13 @@ class MirrorParts:
         """
         squared = weights**2
         asked = _product(np.concatenate((squared, -2 * squared * queries), axis=1), self.directions)  # [N, 2 D]
-        in_kept, in_turned = asked[:, : len(self.kept)], asked[:, len(self.kept) :]
-        noise = self.noise * np.sqrt(np.einsum("nb,nb->n", in_turned, in_turned))
-        return _product(in_kept, self.kept), _product(in_turned, self.turned), noise
+        in_even, in_odd = asked[:, : len(self.even)], asked[:, len(self.even) :]
+        noise = self.noise * np.sqrt(np.einsum("nb,nb->n", in_odd, in_odd))
+        return _product(in_even, self.even), _product(in_odd, self.odd), noise
 
 
 def _directions(mirror: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The directions `[D, …]` in which a mirror `[D, D]` leaves a row as it is, and those in which it turns it over."""
+    """The directions `[D, …]` in which a mirror `[D, D]` leaves a row as it is, and those whose sign it changes."""
     factors, directions = np.linalg.eigh(mirror.astype(np.float64))
     directions = directions.astype(np.float32)
     return directions[:, factors > 0], directions[:, factors < 0]

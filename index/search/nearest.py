@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from index.classification import Matches
 from index.search.backend import Neighbours
+from index.search.matches import Matches
 from index.search.mirror_parts import Mirror
 from pose.embeddings.registry import Embedding
 
@@ -111,8 +111,8 @@ class _People:
 def _nearest_of_all(neighbours: Neighbours, people: _People, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The `k` nearest of all rows in any order: their numbers `[N, k or fewer]`, and each as it is or as in a mirror,
     whichever is nearer, `[N, k or fewer, D]`."""
-    halves = neighbours.halves(people.mirrored)
-    middle, lean, noise = halves.compared(people.queries, people.weights)
+    parts = neighbours.mirror_parts(people.mirrored)
+    middle, lean, noise = parts.compared(people.queries, people.weights)
     nearer = np.abs(lean)
     np.subtract(middle, nearer, out=nearer)
     places = _smallest(nearer, k)
@@ -124,7 +124,7 @@ def _nearest_of_all(neighbours: Neighbours, people: _People, k: int) -> tuple[ND
             close = neighbours.vectors().take(found[person, place], axis=0)
             one, other = (_squared(close, queries[person], weights[person]) for queries, weights in people.sides())
             lean[person, place] = one - other
-    return found, halves.sides.take(found + rows * (lean > 0), axis=0)
+    return found, parts.sides.take(found + rows * (lean > 0), axis=0)
 
 
 def _smallest(values: NDArray[np.float32], k: int) -> NDArray[np.intp]:

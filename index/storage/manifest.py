@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from index.errors import DatabaseDamaged, DatabaseMismatch
 from index.search.calibration import Calibration
+from index.storage.provenance import Network, Provenance
 
-__all__ = ["FORMAT_VERSION", "Manifest", "Network"]
+__all__ = ["FORMAT_VERSION", "Manifest"]
 
 FORMAT_VERSION: Final = 1
-
-
-class Network(NamedTuple):
-    """A network whose keypoints stand behind rows: its name, and the SHA-256 of its weights in hex."""
-
-    name: str
-    weights_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +26,7 @@ class Manifest:
         rows: how many.
         labels: rows per label.
         calibration: how distances are to be read; None where an older Stance did not measure all of it.
-        built_from: the folders it was built from, as given.
-        networks: every network that contributed rows, oldest first.
-        created: ISO 8601, UTC.
-        updated: ISO 8601, UTC.
+        provenance: networks, folders and times.
         digests: SHA-256, in hex, of the other files by suffix, and of the bare rows ("rows") and labels ("labels").
         metric: always "l2": Euclidean.
     """
@@ -46,10 +37,7 @@ class Manifest:
     rows: int
     labels: dict[str, int]
     calibration: Calibration | None
-    built_from: tuple[str, ...]
-    networks: tuple[Network, ...]
-    created: str
-    updated: str
+    provenance: Provenance
     digests: dict[str, str]
     metric: str = "l2"
 
@@ -65,10 +53,10 @@ class Manifest:
             "rejection_radius": None if self.calibration is None else self.calibration.radius,
             "bandwidth": None if self.calibration is None else self.calibration.bandwidth,
             "mirror": None if self.calibration is None else self.calibration.mirror,
-            "built_from": list(self.built_from),
-            "networks": [network._asdict() for network in self.networks],
-            "created": self.created,
-            "updated": self.updated,
+            "built_from": list(self.provenance.built_from),
+            "networks": [network._asdict() for network in self.provenance.networks],
+            "created": self.provenance.created,
+            "updated": self.provenance.updated,
             "digests": self.digests,
         }
         return json.dumps(fields, indent=2).encode() + b"\n"
@@ -97,10 +85,12 @@ class Manifest:
                 rows=int(fields["rows"]),
                 labels={str(label): int(count) for label, count in fields["labels"].items()},
                 calibration=_calibration(fields),
-                built_from=tuple(map(str, fields["built_from"])),
-                networks=tuple(Network(str(n["name"]), str(n["weights_sha256"])) for n in fields["networks"]),
-                created=str(fields["created"]),
-                updated=str(fields["updated"]),
+                provenance=Provenance(
+                    networks=tuple(Network(str(n["name"]), str(n["weights_sha256"])) for n in fields["networks"]),
+                    built_from=tuple(map(str, fields["built_from"])),
+                    created=str(fields["created"]),
+                    updated=str(fields["updated"]),
+                ),
                 digests={str(suffix): str(digest) for suffix, digest in fields["digests"].items()},
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:

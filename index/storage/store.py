@@ -121,7 +121,7 @@ def read(prefix: Path, device: str = "auto") -> Stored:
         UnsafeLabels: the labels file holds anything but a list of str.
     """
     files = _read_files(prefix)
-    faiss_bytes, labels_bytes, passport_bytes = files[FAISS], files[LABELS], files[MANIFEST]
+    faiss_bytes, labels_bytes, manifest_bytes = files[FAISS], files[LABELS], files[MANIFEST]
     if faiss_bytes is None and labels_bytes is None:
         raise DatabaseMissing(
             f"There is no database {prefix} ({prefix}{FAISS}). Build one with `stance build FOLDER --index {prefix}`, "
@@ -132,7 +132,7 @@ def read(prefix: Path, device: str = "auto") -> Stored:
         raise DatabaseDamaged(
             f"{prefix}{gone} is missing beside {prefix}{there}. Restore it, or rebuild with `stance build --replace`."
         )
-    manifest = None if passport_bytes is None else Manifest.from_json(passport_bytes, f"{prefix}{MANIFEST}")
+    manifest = None if manifest_bytes is None else Manifest.from_json(manifest_bytes, f"{prefix}{MANIFEST}")
     labels = load_labels(labels_bytes, f"{prefix}{LABELS}")
     neighbours = _read_neighbours(prefix, faiss_bytes, manifest, device)
     if len(labels) != len(neighbours):

@@ -11,17 +11,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.errors import LabelsError, LabelsMissing
 from pose.keypoints import KEYPOINT_COUNT
 
-__all__ = ["AREA_PER_BOX", "LabelledPicture", "LabelledSet", "Visibility", "read_labelled"]
+__all__ = ["AREA_PER_BOX", "LabelledPicture", "LabelledSet", "Visibility"]
 
 AREA_PER_BOX: Final = 0.53
 """Area of a person over that of the box around them, where no area is given; the mean over the people of COCO."""
-
-_LAYOUTS: Final = (
-    "Expected is a folder with images/ and labels/ (YOLO-pose text), a COCO keypoint JSON file, or a folder with one"
-)
 
 
 class Visibility(IntEnum):
@@ -136,42 +131,3 @@ class LabelledSet:
 
     def __repr__(self) -> str:
         return f"LabelledSet(pictures={len(self)}, people={sum(map(len, self.pictures))})"
-
-
-def read_labelled(path: str | Path, images: str | Path | None = None) -> LabelledSet:
-    """Read a set of labelled pictures. The pictures themselves are measured, not decoded.
-
-    Args:
-        path: a folder with `images/` and `labels/` (YOLO-pose text, see `yolo_labels`), a COCO keypoint JSON file
-            (see `coco_labels`), or a folder with one such file, in it or in its `annotations/`.
-        images: folder of the pictures a JSON file names; None looks around the file.
-
-    Raises:
-        LabelsMissing: the folder, the file or the pictures are not there.
-        LabelsError: the labels cannot be used; one line for each of the first faults.
-        PictureError: a picture cannot be measured.
-    """
-    from pose.datasets.coco_labels import read_coco
-    from pose.datasets.yolo_labels import read_yolo
-
-    path = Path(path)
-    if path.is_file():
-        if path.suffix.lower() != ".json":
-            raise LabelsError(f"{path} is not a JSON file. {_LAYOUTS}.")
-        return read_coco(path, images)
-    if not path.is_dir():
-        raise LabelsMissing(f"There is no {path}. {_LAYOUTS}.")
-    if (path / "labels").is_dir():
-        if images is not None:
-            raise LabelsError(
-                f"{path} has its pictures in images/; a folder of pictures is named only beside a JSON file."
-            )
-        return read_yolo(path)
-    found = sorted(file for place in (path, path / "annotations") for file in place.glob("*.json"))
-    if len(found) > 1:
-        names = ", ".join(str(file.relative_to(path)) for file in found)
-        raise LabelsError(f"{path} holds several JSON files: {names}. Name the one to read.")
-    if not found:
-        missing = "images/ but no labels/" if (path / "images").is_dir() else "neither labels/ nor a JSON file"
-        raise LabelsMissing(f"{path} has {missing}. {_LAYOUTS}.")
-    return read_coco(found[0], images)

@@ -1,4 +1,4 @@
-"""Who can be judged at all: the reasons why a person's posture is not told, before any database is asked."""
+"""The pose quality gate: reasons to reject a person before any database is asked."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BODY: Final = slice(K.LEFT_SHOULDER, K.RIGHT_ANKLE + 1)
 
 
 class RejectReason(StrEnum):
-    """Why a person cannot be judged. Compares equal to its sentence."""
+    """Why a person is rejected. Compares equal to its sentence."""
 
     TOO_FEW_KEYPOINTS = "too few keypoints"
     TOO_SMALL = "too small"
@@ -35,7 +35,7 @@ def reject_reasons(
     keypoint_threshold: float = 0.5,
     min_person_px: float = SMALLEST_HEIGHT_PX,
 ) -> list[RejectReason | None]:
-    """Why each of N people cannot be judged; None for those who can.
+    """Why each of N people is rejected; None for those who are accepted.
 
     Half a person is no reason: a desk hides the legs of everybody behind it.
 

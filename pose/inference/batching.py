@@ -25,7 +25,7 @@ class BatchingWorkers(Closing, Generic[Item, Result]):
         run: from items to one result each, in order.
         workers: how many calls run at once.
         batch: items in one call, at most.
-        begin: called first on every worker.
+        begin: called first on every worker; its error rises where results are asked for.
         name: of the threads.
     """
 
@@ -63,16 +63,23 @@ class BatchingWorkers(Closing, Generic[Item, Result]):
         return future
 
     def _work(self) -> None:
-        if self._begin is not None:
-            self._begin()
+        fault: BaseException | None = None
+        try:
+            if self._begin is not None:
+                self._begin()
+        except BaseException as error:  # a worker that ends here would leave everybody waiting
+            fault = error
         while batch := self._take():
             try:
+                if fault is not None:
+                    raise fault
                 results = self._run([item for item, _ in batch])
+                answered = list(zip(batch, results, strict=True))
             except BaseException as error:  # rises where the result is asked for
                 for _, future in batch:
                     future.set_exception(error)
                 continue
-            for (_, future), result in zip(batch, results, strict=True):
+            for (_, future), result in answered:
                 future.set_result(result)
 
     def _take(self) -> list[tuple[Item, Future[Result]]]:

@@ -3,6 +3,10 @@
 Zhang et al., "Distribution-Aware Coordinate Representation for Human Pose Estimation" (DARK), 2019, arXiv 1910.06278:
 the map around a keypoint is taken for a Gaussian, blurred to calm it, and one Newton step on its logarithm leads from
 the largest cell to the peak. The step needs 13 blurred cells, so only the 5 × 5 around the largest one are blurred.
+
+Cell i stands for pixel 4 i of the crop: the start weights were taught so. Read as the middle of its four pixels,
+4 i + 1.5, keypoints lie 1.5 pixels too far right and down: mean OKS 0.771 in place of 0.787 (150 held-back
+people, labelled boxes).
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["decode_heatmaps"]
+__all__ = ["STRIDE", "decode_heatmaps"]
 
 STRIDE: Final = 4  # pixels of the crop for one cell
 BLUR_RADIUS: Final = 5  # cells
@@ -47,7 +51,7 @@ def decode_heatmaps(heatmaps: ArrayLike) -> tuple[NDArray[np.float32], NDArray[n
     steps = _newton_steps(np.log(np.maximum(blurred, SMALLEST)).astype(np.float64))
     inside = (x > 1) & (x < width - 2) & (y > 1) & (y < height - 2)
     cells = np.stack([x, y], 1) + np.where(inside[:, None], steps, 0.0)  # [count, 2]
-    pixels = (cells + 0.5) * STRIDE - 0.5
+    pixels = cells * STRIDE  # not (cells + 0.5) * STRIDE - 0.5, see above
     return pixels.astype(np.float32).reshape(people, keypoints, 2), scores.reshape(people, keypoints)
 
 

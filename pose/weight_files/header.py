@@ -33,10 +33,9 @@ def network_of(file: Path, expected: str | None = None) -> str:
         with file.open("rb") as stream:
             length = int.from_bytes(stream.read(8), "little")
             header = json.loads(stream.read(length)) if length <= LARGEST_HEADER else {}
-        metadata = header.get("__metadata__", {})
+        found = header.get("__metadata__", {}).get("network")
     except (OSError, ValueError, AttributeError) as error:
         raise WeightsError(f"{file} is not a whole safetensors file. Fetch or copy it again.") from error
-    found = metadata.get("network")
     if not isinstance(found, str):
         if expected is not None:
             return expected  # the reader of that network says what is wrong

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from pose.errors import WeightsMissing
+from pose.errors import WeightsError, WeightsMissing
 from pose.network_descriptions import AUTO, NETWORKS, TOP_DOWN, NetworkDescription, describe_network
 from pose.weight_files.digest import sha256
 from pose.weight_files.header import network_of
@@ -53,8 +53,12 @@ def find_network(wanted: str, given: Path | None = None, *, gpu: bool = False) -
     """
     if given is not None:
         part = network_of(given, None if wanted in (AUTO, TOP_DOWN) else wanted)
-        name = next(one.name for one in NETWORKS.values() if part in one.parts)
-        description = describe_network(name)
+        by_part = {each: one for one in NETWORKS.values() for each in one.parts}
+        if part not in by_part:
+            raise WeightsError(f"{given} holds weights of {part}; known are {', '.join(by_part)}.")
+        description = by_part[part]
+        if wanted not in (AUTO, description.name):
+            raise WeightsError(f"{given} holds weights of {part}, not of {wanted}.")
         return NetworkFiles(
             description, {each: given if each == part else find_weights(each) for each in description.parts}
         )

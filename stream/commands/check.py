@@ -70,8 +70,8 @@ def _sources(args: argparse.Namespace, settings: Settings) -> list[NamedAddress]
 
 
 def _source_look(one: NamedAddress) -> Callable[[], str]:
-    from stream.sources.base import open_source
     from stream.sources.live import LiveSource
+    from stream.sources.opening import open_source
     from stream.sources.transformed import PreparedSource
 
     def look() -> str:

@@ -154,7 +154,8 @@ def _print(path: Path, evaluation: Evaluation) -> None:
         ["open-set AUROC", _figure(evaluation.left_out_auroc), "unknown against known postures, each left out in turn"],
     ]
     if near_duplicates:
-        without = f"people who are, nearly, in the database; accuracy without {evaluation.accuracy_without_twins:.3f}"
+        accuracy = evaluation.accuracy_without_near_duplicates
+        without = f"people who are, nearly, in the database; accuracy without {accuracy:.3f}"
         facts.append(["near-duplicates", str(near_duplicates), without])
     print_table(["measure", "value", "meaning"], facts)
     print()

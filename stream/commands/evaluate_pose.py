@@ -10,7 +10,8 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from index.building.pictures import printable
-from pose.datasets.labelled import AREA_PER_BOX, read_labelled
+from pose.datasets.labelled import AREA_PER_BOX
+from pose.datasets.reading import read_labelled
 from stream.assembly import make_estimator
 
 if TYPE_CHECKING:
@@ -64,8 +65,8 @@ def _evaluate(args: argparse.Namespace, settings: Settings) -> int:
         facts: dict[str, Any] = {
             "sizes": list(estimator.image_sizes),
             **{
-                name: None if isinstance(share, float) and math.isnan(share) else share
-                for name, share in scores.items()
+                name: None if isinstance(value, float) and math.isnan(value) else value
+                for name, value in scores.items()
             },
             "area_is_estimated": labelled.area_is_estimated,
             "network": estimator.network,
@@ -84,8 +85,8 @@ def _evaluate(args: argparse.Namespace, settings: Settings) -> int:
             if labelled.area_is_estimated:
                 print(f"no areas given: a person's is taken as {AREA_PER_BOX}·w·h of the box")
             print(f"\n{'size':>7}", *(f"{title:>9}" for title in _COLUMNS.values()), f"{'seconds':>9}")
-        shares = ("-" if facts[name] is None else f"{facts[name]:.3f}" for name in _COLUMNS)
-        print(f"{estimator.sizes:>7}", *(f"{share:>9}" for share in shares), f"{facts['seconds']:>9}", flush=True)
+        figures = ("-" if facts[name] is None else f"{facts[name]:.3f}" for name in _COLUMNS)
+        print(f"{estimator.sizes:>7}", *(f"{figure:>9}" for figure in figures), f"{facts['seconds']:>9}", flush=True)
     return 0
 
 

@@ -112,12 +112,13 @@ def _person(
 ) -> dict[str, Any]:
     return {
         "label": classification.label,
-        "share": round(classification.probability, 4),
+        "probability": round(classification.probability, 4),
+        "share": round(classification.probability, 4),  # the name of `probability` until version 0.2
         "distance": None if math.isnan(classification.distance) else round(classification.distance, 4),
         "best": classification.best,
         "reason": None if classification.reason is None else str(classification.reason),
         "why": explain(classification, keypoints, index, settings),
-        "probabilities": {label: round(share, 4) for label, share in classification.probabilities},
+        "probabilities": {label: round(probability, 4) for label, probability in classification.probabilities},
         "box": [round(value, 1) for value in box],
         "score": round(score, 4),
         "neighbours": [
@@ -143,19 +144,22 @@ def _print_answer(answer: dict[str, Any], with_reason: bool) -> None:
         x1, y1, x2, y2 = person["box"]
         where = f"box {x1:.0f},{y1:.0f} to {x2:.0f},{y2:.0f}"
         if person["reason"] is None:
-            said = f"{printable(person['label'])}, {person['share']:.0%} of the vote, distance {person['distance']:.3f}"
+            said = f"{printable(person['label'])}{_vote(person)}"
         else:
             said = f"unknown: {person['reason']}"
             if person["best"] is not None:
-                best, share = printable(person["best"]), person["share"]
-                said += f" (nearest to {best}, {share:.0%} of the vote, distance {person['distance']:.3f})"
+                said += f" (nearest to {printable(person['best'])}{_vote(person)})"
         print(f"  person {number}  {said}  [{where}]")
         if with_reason:
             print(f"    why: {person['why']}")
-            shares = [f"{printable(label)} {share:.0%}" for label, share in person["probabilities"].items()]
-            print(f"    probabilities: {', '.join(shares) or 'none'}")
+            each = [f"{printable(label)} {probability:.0%}" for label, probability in person["probabilities"].items()]
+            print(f"    probabilities: {', '.join(each) or 'none'}")
         for neighbour in person["neighbours"]:
             origin = neighbour["picture"] or "origin unknown"
             if neighbour["person"]:
                 origin += f", person {neighbour['person'] + 1}"
             print(f"    {neighbour['distance']:.3f}  {printable(neighbour['label'])}  row {neighbour['row']}  {origin}")
+
+
+def _vote(person: dict[str, Any]) -> str:
+    return f", {person['probability']:.0%} of the vote, distance {person['distance']:.3f}"

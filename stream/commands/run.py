@@ -65,8 +65,8 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
     from stream.run.profile import Profile
     from stream.run.status import Status
     from stream.run.tally import Tally
-    from stream.sources.base import open_source
     from stream.sources.named import named_addresses
+    from stream.sources.opening import open_source
 
     profile = Profile()
     stage: Stage = profile.stage if args.profile else nullcontext

@@ -103,7 +103,7 @@ def register(subparsers: Any) -> None:
 def _train(args: argparse.Namespace, settings: Settings) -> int:
     import torch
 
-    from pose.datasets.labelled import read_labelled
+    from pose.datasets.reading import read_labelled
     from pose.inference.device import choose_device
     from pose.training.plot import plot_history
     from pose.training.trainer import BEST, LAST, Trainer

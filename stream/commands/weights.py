@@ -7,7 +7,7 @@ import difflib
 import json
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tqdm import tqdm
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from stream.settings.model import Settings
 
 __all__ = ["fetch_weights", "register"]
+
+YOLOV7: Final = ("yolov7-tiny-pose", "yolov7-w6-pose")
+"""Networks whose checkpoints exist elsewhere. A test holds them to `pose.networks.architecture`, which would bring
+PyTorch with it."""
 
 log = logging.getLogger(__name__)
 
@@ -41,14 +45,14 @@ def register(subparsers: Any) -> None:
 
     text = "download weights that do not ship with Stance; goes on where an earlier download stopped"
     fetching = commands.add_parser("fetch", help=text, description=f"{text[0].upper()}{text[1:]}.")
-    fetching.add_argument("name", metavar="NAME", help=f"a network: {', '.join(KNOWN_WEIGHTS)}")
+    fetching.add_argument("name", metavar="NAME", help=f"one of {', '.join(KNOWN_WEIGHTS)}")
     fetching.set_defaults(run=_fetch)
 
-    text = "turn a checkpoint into safetensors of half precision, without running what is in it"
+    text = "turn a YOLOv7-Pose checkpoint into safetensors of half precision, without running what is in it"
     converting = commands.add_parser("convert", help=text, description=f"{text[0].upper()}{text[1:]}.")
     converting.add_argument("file", metavar="FILE", help="a .pt or .safetensors file")
     converting.add_argument("--out", metavar="FILE", help="what to write (FILE with the suffix .safetensors)")
-    converting.add_argument("--network", choices=KNOWN_WEIGHTS, help="the network it must be for (what the file says)")
+    converting.add_argument("--network", choices=YOLOV7, help="the network it must be for (what the file says)")
     converting.set_defaults(run=_convert)
 
 

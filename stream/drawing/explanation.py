@@ -76,9 +76,9 @@ def _strip(
     _write(strip, explain(classification, keypoints, index, settings), GAP, GAP + LINE + TEXT, width)
     bgr = asked.bgr if settings.overlay.picture else None
     _put(strip, 0, top, _tile(bgr, keypoints, asked.poses.boxes[person], overlay), overlay, classification.label)
-    shares = [f"{printable(label)} {share:.0%}" for label, share in classification.probabilities]
-    _write(strip, ", ".join(shares[:2]), GAP, top + TILE + TEXT + 2, TILE)
-    _write(strip, ", ".join(shares[2:]), GAP, top + TILE + LINE + TEXT + 2, TILE)
+    probabilities = [f"{printable(label)} {probability:.0%}" for label, probability in classification.probabilities]
+    _write(strip, ", ".join(probabilities[:2]), GAP, top + TILE + TEXT + 2, TILE)
+    _write(strip, ", ".join(probabilities[2:]), GAP, top + TILE + LINE + TEXT + 2, TILE)
     examples = index.examples
     for place, (row, label, distance) in enumerate(
         zip(classification.entries, classification.labels, classification.distances, strict=True), 1

@@ -104,7 +104,7 @@ class Overlay:
 
     @staticmethod
     def text(person: Person) -> str:
-        """What is written over a person: the posture and its share, and the number."""
+        """What is written over a person: the posture and its probability, and the number."""
         number = "" if person.track is None else f" #{person.track}"
         if person.posture is None:
             return f"unknown{number}"

@@ -15,7 +15,7 @@ LEAST_PROBABILITY: Final = 0.05
 LEAST: Final = -1.0  # the evidence of a label without votes
 _CERTAINTY: Final = -math.log(LEAST_PROBABILITY)
 VOTED: Final = frozenset({None, Unknown.NO_MAJORITY, Unknown.TOO_CLOSE, Unknown.OTHER})
-"""With these reasons the vote says something; with the others the person could not be judged."""
+"""With these reasons the vote says something; with the others the person was rejected."""
 
 
 def evidence_of(classification: Classification, unknown_probability: float) -> dict[str | None, float]:

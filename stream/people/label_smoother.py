@@ -27,7 +27,7 @@ from stream.people.evidence import LEAST, evidence_of, scaled
 
 __all__ = ["LabelSmoother", "SteadyPosture", "averaged_probability"]
 
-SHARE_SECONDS: Final = 0.5  # time constant of the share that is shown
+PROBABILITY_SECONDS: Final = 0.5  # time constant of the probability that is shown
 MAX_STEP: Final = 0.9
 """The most one frame can weigh, in parts of `switch_seconds`, however long ago the last one was: a label seen in a
 single frame is never shown, not even at one frame per second."""
@@ -39,7 +39,7 @@ class SteadyPosture:
 
     Attributes:
         posture: the label; None when unknown.
-        probability: its part of the vote, averaged over the last frames that it was shown in, 0–1; 0 while unknown.
+        probability: its probability, averaged over the last frames that it was shown in, 0–1; 0 while unknown.
         since_seconds: when it began to be shown; None while it is unknown.
     """
 
@@ -62,7 +62,7 @@ class LabelSmoother:
 
     Args:
         switch_seconds: for how long frames that are certain of a posture must go on until it is shown.
-        unknown_probability: a posture with less of the vote than this, on average, gives way to unknown, 0–1.
+        unknown_probability: a posture with a lower probability than this, on average, gives way to unknown, 0–1.
         grace_seconds: who is out of sight for no longer than this keeps the posture, also under a new key at the same
             place.
     """
@@ -122,7 +122,7 @@ class LabelSmoother:
 def averaged_probability(
     posture: str | None, classification: Classification, before: float | None, step_seconds: float
 ) -> float:
-    """A posture's part of the vote after one more frame, 0–1; 0 for unknown.
+    """A posture's averaged probability after one more frame, 0–1; 0 for unknown.
 
     Args:
         posture: what is shown.
@@ -132,7 +132,7 @@ def averaged_probability(
     """
     if posture is None:
         return 0.0
-    share = dict(classification.probabilities).get(posture, 0.0)
+    now = dict(classification.probabilities).get(posture, 0.0)
     if before is None:
-        return share
-    return before + (1 - math.exp(-step_seconds / SHARE_SECONDS)) * (share - before)
+        return now
+    return before + (1 - math.exp(-step_seconds / PROBABILITY_SECONDS)) * (now - before)

@@ -2,8 +2,8 @@
 
 A detector is dear and a crop is cheap, and people are mostly where they were going. So between two detections crops
 come from where the tracker expects everybody (as in BlazePose, Bazarevsky et al., 2020, for one person), and the
-detector runs beside them every `detect_every_seconds`; at once when somebody is lost. A crop that looks at nobody, or at
-a neighbour, is noticed by what it shows:
+detector runs beside them every `detect_every_seconds`; at once when somebody is lost. A crop that looks at nobody, or
+at a neighbour, is noticed by what it shows:
 
 - its keypoints are hardly visible, or lie on one heap: nobody is there;
 - they are unlike those that were expected: it slid to a neighbour;
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from pose.detections import Detections
 from pose.evaluation.oks import oks
-from pose.inference.steps import Steps
+from pose.inference.steps import Answer, Steps
 from pose.keypoint_finder import VISIBLE, confidence, torso_angles
 from pose.poses import Poses
 from pose.top_down import TURNED_RADIANS, TopDown
@@ -37,6 +37,13 @@ TWICE: Final = 0.7  # OKS of two who are one
 MATCH: Final = 0.3  # IoU of a detection with somebody who is known
 MISSED: Final = 3  # detections in a row that may miss somebody of little confidence
 SURE: Final = 0.6  # confidence of keypoints that need no detector to be believed
+SOONER: Final = 1 / 3  # of the interval of detections must have passed before a loss sends the detector out again
+REFUSED_SECONDS: Final = 1.5  # for so long a place in which nobody was found is not looked at again
+SAME_PLACE: Final = 0.6  # IoU with such a place
+SURER: Final = 0.15  # unless the detector's score has risen by so much
+CALM_SECONDS: Final = 0.5  # keypoints that have rested for so long are calm
+CALM_SPEED: Final = 0.1  # of keypoints at rest, at most, in longer sides of the box per second
+LARGEST_MARGIN: Final = 0.35  # of a box around the visible keypoints, in their longer sides
 TICK: Final = 1e-6  # times are sums of many steps
 
 
@@ -53,6 +60,7 @@ class _Remembered:
         missed: detections in a row that have not seen the person.
         calm_since: since when the keypoints rest, seconds.
         looked: when the keypoints were last found by the network, seconds.
+        shifted: how far the keypoints were moved on since then, px.
     """
 
     box: NDArray[np.float32]
@@ -62,6 +70,7 @@ class _Remembered:
     missed: int
     calm_since: float
     looked: float
+    shifted: float = 0.0
 
 
 class PoseFinder:
@@ -70,16 +79,26 @@ class PoseFinder:
     Args:
         network: the detector and the keypoint network.
         detect_every_seconds: between two looks for people who are not known yet; 0 looks in every frame.
+        turned_every_seconds: between two of those that look for people who lie, too; 0 always does, None never.
         calm_every_seconds: people who rest are looked at only so often; 0 looks in every frame.
     """
 
-    def __init__(self, network: TopDown, *, detect_every_seconds: float = 0.3, calm_every_seconds: float = 0.0) -> None:
+    def __init__(
+        self,
+        network: TopDown,
+        *,
+        detect_every_seconds: float = 0.3,
+        turned_every_seconds: float | None = 1.0,
+        calm_every_seconds: float = 0.0,
+    ) -> None:
         self._network = network
         self._detect_every = detect_every_seconds
+        self._turned_every = turned_every_seconds
         self._calm_every = calm_every_seconds
         self._known: dict[int, _Remembered] = {}  # by the tracker's key
         self._latest: list[_Remembered] = []  # the people of the frame that `find` told last
-        self._detected = float("-inf")
+        self._refused: list[tuple[NDArray[np.float32], float, float]] = []  # boxes in which nobody was found, when
+        self._detected = self._turned = float("-inf")
 
     def find(self, bgr: NDArray[np.uint8], seconds: float, shifts: Mapping[int, NDArray[np.float64]]) -> Steps[Poses]:
         """The people of the next frame. Call `remember` when it is known who they are.
@@ -94,27 +113,48 @@ class PoseFinder:
         looked = [one for one in known if not self._may_rest(one, seconds)]
         crops = self._network.keypoints.ask(bgr, *_crops_of(looked))
         due = seconds - self._detected >= self._detect_every - TICK
-        detection = self._network.detector.ask(bgr) if due else None
+        detection = self._detect(bgr, seconds) if due else None
         yield (*crops.futures, *(detection.futures if detection else ()))
         found, lost = _still_there(looked, crops.result(), seconds)
         found += resting
-        if lost and detection is None:
-            detection = self._network.detector.ask(bgr)
+        if lost and detection is None and seconds - self._detected >= self._detect_every * SOONER - TICK:
+            detection = self._detect(bgr, seconds)
             yield detection.futures
         if detection is not None:
-            self._detected = seconds
             found, new = _matched(found, detection.result())
-            room = self._network.detector.max_people - len(found)
-            new = new.select(slice(max(room, 0)))
+            new = self._worth_a_look(new, seconds).select(slice(max(self._network.detector.max_people - len(found), 0)))
             keypoints = yield from self._network.look(bgr, new)
-            found += _newcomers(new, keypoints, found, seconds)
+            newcomers, refused = _newcomers(new, keypoints, found, seconds)
+            found += newcomers
+            self._refused += [(box, score, seconds) for box, score in zip(refused.boxes, refused.scores, strict=True)]
         self._latest = found
         return _as_poses(found)
+
+    def _detect(self, bgr: NDArray[np.uint8], seconds: float) -> Answer[Detections]:
+        self._detected = seconds
+        turned = self._turned_every is not None and seconds - self._turned >= self._turned_every - TICK
+        if turned:
+            self._turned = seconds
+        return self._network.detector.ask(bgr, turned=turned)
 
     def remember(self, keys: Sequence[int | None]) -> None:
         """Who the people are that `find` told: the tracker's key, or None for somebody who is not followed."""
         self._known = {key: one for key, one in zip(keys, self._latest, strict=True) if key is not None}
+        # Whom the tracker takes for a second sight of somebody need not be looked at again.
+        self._refused += [
+            (one.box, one.score, one.looked) for key, one in zip(keys, self._latest, strict=True) if key is None
+        ]
         self._latest = []
+
+    def _worth_a_look(self, detections: Detections, seconds: float) -> Detections:
+        """Without those in whose place a crop has shown nobody a moment ago, unless the detector is surer now."""
+        self._refused = [one for one in self._refused if seconds - one[2] < REFUSED_SECONDS]
+        if not self._refused or not len(detections):
+            return detections
+        overlap = _iou(detections.boxes, np.stack([box for box, _, _ in self._refused]))
+        surer = detections.scores[:, None] > np.array([score for _, score, _ in self._refused]) + SURER
+        known = ((overlap > SAME_PLACE) & ~surer).any(axis=1)
+        return detections.select(np.flatnonzero(~known))
 
     def _may_rest(self, one: _Remembered, seconds: float) -> bool:
         return (
@@ -124,16 +164,13 @@ class PoseFinder:
         )
 
 
-CALM_SECONDS: Final = 0.5  # keypoints that have rested for so long are calm
-CALM_SPEED: Final = 0.1  # of keypoints at rest, at most, in longer sides of the box per second
-
-
 def _moved(one: _Remembered, shift: NDArray[np.float64]) -> _Remembered:
     """Somebody where the tracker expects them."""
     shift = shift.astype(np.float32)
     keypoints = one.keypoints.copy()
     keypoints[:, :2] += shift
-    return replace(one, box=one.box + np.concatenate((shift, shift)), keypoints=keypoints)
+    box = one.box + np.concatenate((shift, shift))
+    return replace(one, box=box, keypoints=keypoints, shifted=one.shifted + float(np.linalg.norm(shift)))
 
 
 def _crops_of(people: Sequence[_Remembered]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -172,8 +209,10 @@ def _seen_again(one: _Remembered, keypoints: NDArray[np.float32], seconds: float
     both = (keypoints[:, 2] > VISIBLE) & (one.keypoints[:, 2] > VISIBLE)
     moved = np.linalg.norm((keypoints - one.keypoints)[both, :2], axis=1).mean() if both.any() else np.inf
     side = float((box[2:] - box[:2]).max())
-    calm = moved <= CALM_SPEED * side * max(seconds - one.looked, 1e-3)
-    return replace(one, box=box, keypoints=keypoints, looked=seconds, calm_since=one.calm_since if calm else seconds)
+    calm = moved + one.shifted <= CALM_SPEED * side * max(seconds - one.looked, 1e-3)
+    return replace(
+        one, box=box, keypoints=keypoints, looked=seconds, calm_since=one.calm_since if calm else seconds, shifted=0.0
+    )
 
 
 def _is_somebody(keypoints: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -224,15 +263,16 @@ def _matched(found: list[_Remembered], detections: Detections) -> tuple[list[_Re
             )
         elif one.missed + 1 < MISSED or float(confidence(one.keypoints[None])[0]) >= SURE:
             kept.append(replace(one, missed=one.missed + 1))
-    # What lies mostly on somebody who is known is a part of them, not a newcomer.
     return kept, detections.select(free)
 
 
 def _newcomers(
     detections: Detections, keypoints: NDArray[np.float32], found: Sequence[_Remembered], seconds: float
-) -> list[_Remembered]:
-    """The people of detections that are of nobody known, without those who turn out to be somebody known."""
+) -> tuple[list[_Remembered], Detections]:
+    """The people of detections that are of nobody known, without those who turn out to be somebody known; and the
+    detections in which nobody is seen."""
     there = _is_somebody(keypoints, detections.boxes)
+    refused = detections.select(~there)
     if found and len(keypoints):
         known = np.stack([one.keypoints for one in found])
         known[..., 2] = known[..., 2] > VISIBLE
@@ -243,7 +283,7 @@ def _newcomers(
         _Remembered(box, points, _margins(points, box), float(score), 0, seconds, seconds)
         for box, points, score, seen in zip(detections.boxes, keypoints, detections.scores, there, strict=True)
         if seen
-    ]
+    ], refused
 
 
 def _extents(keypoints: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -260,9 +300,6 @@ def _margins(keypoints: NDArray[np.float32], box: NDArray[np.float32]) -> NDArra
     side = max(float((high - low).max()), 1.0)
     margins = np.concatenate((low - box[:2], box[2:] - high)) / side
     return margins.clip(0.0, LARGEST_MARGIN).astype(np.float32)
-
-
-LARGEST_MARGIN: Final = 0.35  # of a box around the visible keypoints, in their longer sides
 
 
 def _box_around(keypoints: NDArray[np.float32], margins: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,9 +1,9 @@
 """`Tracker`: gives every person a number that stays over the frames of one source.
 
-Association in stages after ByteTrack (Zhang et al., 2022): sure detections choose among the known people first,
-doubtful ones get what is left, so a person half hidden keeps the number without a ghost taking it. Whoever is new gets
-a number after having been seen for a moment, and takes up the number of somebody who went out of sight there shortly
-before.
+Association in stages after ByteTrack (Zhang et al., 2022): high-score detections choose among the known people first,
+low-score ones get what is left, so a person half hidden keeps the number without a ghost taking it. Whoever is new
+gets a number after having been seen for a moment, and takes up the number of somebody who went out of sight there
+shortly before.
 
 Chosen on the crowds of `bench/identity.py`:
 
@@ -26,7 +26,7 @@ from stream.people.tracks import Identity, Tracks
 
 __all__ = ["Identity", "Tracker"]
 
-DOUBTFUL_WORTH: Final = 1 / 3  # what a doubtful sight of a newcomer counts beside a sure one
+LOW_SCORE_WORTH: Final = 1 / 3  # what a low-score sight of a newcomer counts beside a high-score one
 GRACE_SECONDS: Final = 0.1  # how much longer than seen a newcomer may be missed
 SURELY_DOUBLE: Final = 0.8  # two skeletons in one frame more alike than this are one person's, whoever was there before
 TICK: Final = 1e-6  # times are sums of many steps, so they are compared with this slack
@@ -38,8 +38,8 @@ class Tracker:
     Args:
         high_score_threshold: people from this score on choose first, 0–1.
         min_similarity: below this two people are not the same, 0–1.
-        confirm_seconds: a person gets a number after having been seen for this long; one who is never sure, after three
-            times as long.
+        confirm_seconds: a person gets a number after having been seen for this long; one whose score is never
+            high, after three times as long.
         max_lost_seconds: a person out of sight for longer gets a new number.
         least_score: a newcomer needs this score apart from better ones in the same place (`Overlaps`), 0–1. Whoever
             has a number keeps it below that too: two who embrace have been apart.
@@ -112,13 +112,13 @@ class Tracker:
     ) -> tuple[dict[int, int], list[int]]:
         """The track of every person who has one, and the newcomers, all by their rows. Whoever is neither was found a
         second time."""
-        sure = {person for person, score in enumerate(scores) if score >= self.high_score_threshold}
-        doubtful = set(range(len(scores))) - sure
+        high = {person for person, score in enumerate(scores) if score >= self.high_score_threshold}
+        low = set(range(len(scores))) - high
         known = {track for track, identity in enumerate(self._tracks.identities) if identity.number is not None}
         unknown = set(range(len(self._tracks))) - known
         best_first, doubles = compare(bodies, scores, *self._tracks.expected(seconds), self.min_similarity)
-        # A doubtful one beside somebody is the other's double, or one of two who embrace: both were just in sight then.
-        beside = {worse for _, worse, _ in doubles if worse in doubtful}
+        # A low score beside somebody is the other's double, or one of two who embrace: both were just in sight then.
+        beside = {worse for _, worse, _ in doubles if worse in low}
         if beside:
             hidden = self._tracks.seen_seconds < before - TICK
             best_first = [pair for pair in best_first if not (pair[0] in beside and hidden[pair[1]])]
@@ -138,22 +138,22 @@ class Tracker:
         for better, worse, alike in doubles:
             if better not in twice and alike > SURELY_DOUBLE:
                 twice.add(worse)
-        sure -= twice
-        doubtful -= twice
-        choose(sure, known)
-        choose(doubtful, known)
-        if not sure and not doubtful:
+        high -= twice
+        low -= twice
+        choose(high, known)
+        choose(low, known)
+        if not high and not low:
             return owners, []
         # Of two who may be one, both stay only if both are known.
         for better, worse, _ in doubles:
             if better not in twice and worse not in twice and not (better in owners and worse in owners):
                 twice.add(worse if better in owners or worse not in owners else better)
         twice.update((scores_apart(bodies, np.array(scores)) < self.least_score).nonzero()[0].tolist())
-        sure -= twice
-        doubtful -= twice
-        choose(sure, unknown)
-        choose(doubtful, unknown)
-        return owners, sorted(sure | doubtful)
+        high -= twice
+        low -= twice
+        choose(high, unknown)
+        choose(low, unknown)
+        return owners, sorted(high | low)
 
     def _weigh(self, scores: dict[int, float], elapsed: float) -> set[int]:
         """Give numbers to newcomers who have been seen long enough. The tracks of those who come and go, and of those
@@ -171,7 +171,7 @@ class Tracker:
                 if tracks.credit_seconds[track] < -GRACE_SECONDS - TICK:
                     gone.add(track)
                 continue
-            tracks.credit_seconds[track] += elapsed * (1 if score >= self.high_score_threshold else DOUBTFUL_WORTH)
+            tracks.credit_seconds[track] += elapsed * (1 if score >= self.high_score_threshold else LOW_SCORE_WORTH)
             if tracks.credit_seconds[track] >= self.confirm_seconds - TICK:
                 gone |= self._name(track, gone)
         return gone

@@ -194,12 +194,12 @@ class _Hindsight:
         waiting = self._waiting.popleft()
         self.waiting_bytes -= waiting.scene.frame.bgr.nbytes
         people = [
-            person if path is None else self._in_hindsight(person, path, waiting.seconds)
+            person if path is None else self._smoothed(person, path, waiting.seconds)
             for person, path in zip(waiting.scene.people, waiting.paths, strict=True)
         ]
         return replace(waiting.scene, people=tuple(people))
 
-    def _in_hindsight(self, person: Person, path: _Path, seconds: float) -> Person:
+    def _smoothed(self, person: Person, path: _Path, seconds: float) -> Person:
         posture = path.at(seconds)
         switched = posture != path.told
         if switched:

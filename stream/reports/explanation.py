@@ -40,16 +40,16 @@ def explain(
     if classification.reason is Unknown.TOO_FAR and radius is not None:
         return f"{distance}, beyond the rejection radius of {radius:.3f}"
     if classification.reason is Unknown.NO_MAJORITY:
-        shares = [f"{printable(label)} {share:.0%}" for label, share in classification.probabilities]
+        votes = ", ".join(
+            f"{printable(label)} {probability:.0%}" for label, probability in classification.probabilities
+        )
         if classification.probability < settings.index.min_probability:
-            return (
-                f"the vote is {', '.join(shares)}; index.min_probability asks for {settings.index.min_probability:.0%}"
-            )
-        return f"the vote is {', '.join(shares)}: nobody is ahead"
+            return f"the vote is {votes}; index.min_probability asks for {settings.index.min_probability:.0%}"
+        return f"the vote is {votes}: nobody is ahead"
     if classification.reason is Unknown.TOO_CLOSE:
-        (first, share), (second, rival) = classification.probabilities[:2]
+        (first, probability), (second, rival) = classification.probabilities[:2]
         return (
-            f"{printable(first)} {share:.0%} is {share - rival:.0%} ahead of {printable(second)}; "
+            f"{printable(first)} {probability:.0%} is {probability - rival:.0%} ahead of {printable(second)}; "
             f"index.min_margin asks for {settings.index.min_margin:.0%}"
         )
     if classification.reason is Unknown.TOO_SMALL:
@@ -57,6 +57,6 @@ def explain(
     if classification.reason is Unknown.COLLAPSED:
         return "the keypoints that are seen lie on one heap in the box"
     if classification.reason is Unknown.OTHER:
-        probability = f"{classification.probability:.0%}"
-        return f"it is most like the examples of {classification.best!r}, {probability}: none of the postures"
+        how_sure = f"{classification.probability:.0%}"
+        return f"it is most like the examples of {classification.best!r}, {how_sure}: none of the postures"
     return str(classification.reason)

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Final
 from stream.errors import SinkError
 from stream.run.profile import TimedSink
 from stream.settings.model import Settings
-from stream.sinks.base import BackgroundSink, Sink, check_output
+from stream.sinks.background import BackgroundSink
+from stream.sinks.base import Sink
 from stream.sinks.json_lines import STDOUT, JsonLinesSink
+from stream.sinks.paths import check_output
 from stream.sinks.timeline.sink import TimelineSink, check_timeline
 
 if TYPE_CHECKING:

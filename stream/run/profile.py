@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 __all__ = ["STAGES", "Profile", "TimedSink"]
 
-STAGES: Final = ("read", "pre-process", "network", "nms", "track", "embed", "search", "smooth", "draw", "write")
+STAGES: Final = (
+    "read", "pre-process", "network", "detector", "nms", "keypoints", "decode",
+    "track", "embed", "search", "smooth", "draw", "write",
+)  # fmt: skip
 
 
 @dataclass(slots=True)

@@ -26,7 +26,7 @@ class SourceTally:
         shown: how many people are in the latest one.
         epoch: how often the camera was reconnected, by that frame.
         ages: seconds from capture to label of the latest live frames.
-        drops: frames of a live source that were left out, by cause; see `stream.reading.batcher.DROP_CAUSES`.
+        drops: frames of a live source that were left out, by cause; see `stream.reading.scheduler.DROP_CAUSES`.
         postures: in how many frames somebody was shown as what, everyone counted; None stands for unknown.
         reasons: in how many frames somebody was judged unknown for what reason, everyone counted, before smoothing.
         started_seconds: `time.monotonic()` when the first frame was understood.

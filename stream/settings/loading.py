@@ -28,6 +28,7 @@ RENAMED: Final[dict[KeyPath, KeyPath]] = {
     ("smoothing", "unknown_share"): ("smoothing", "unknown_probability"),
     ("smoothing", "look_ahead_seconds"): ("smoothing", "lag_seconds"),
     ("tracking", "sure_score"): ("pose", "high_score_threshold"),
+    ("tracking", "high_score_threshold"): ("pose", "high_score_threshold"),
 }
 """Settings that had another name until version 0.2; a section comes before what is in it."""
 
@@ -128,23 +129,34 @@ def _apply(override: str, values: dict[str, Any], places: dict[KeyPath, str], fa
 def _rename(values: dict[str, Any], places: dict[KeyPath, str], faults: list[str]) -> None:
     """Settings under their old names move to the new ones, with a line each."""
     for old, new in RENAMED.items():
-        section: Any = values
-        for part in old[:-1]:
-            section = section.get(part) if isinstance(section, dict) else None
-        if not isinstance(section, dict) or old[-1] not in section:
+        section, target = _section(values, old[:-1]), values
+        if section is None or old[-1] not in section:
             continue
         place, before, after = places.get(old, "settings"), ".".join(old), ".".join(new)
         value = section.pop(old[-1])
-        given = section.get(new[-1])
-        if isinstance(given, dict) and isinstance(value, dict) and not given.keys() & value.keys():
-            value = given | value
-        elif new[-1] in section:
-            faults.append(f"{place}: {before} is the old name of {after}, which is set as well. Keep {after}.")
-            continue
-        log.warning("%s: %s is now called %s.", place, before, after)
-        section[new[-1]] = value
-        for path in [path for path in places if path[: len(old)] == old]:
-            places.setdefault((*new, *path[len(old) :]), places[path])
+        for part in new[:-1]:
+            target = target.setdefault(part, {})
+            if not isinstance(target, dict):  # which is told as its own fault
+                break
+        else:
+            given = target.get(new[-1])
+            if isinstance(given, dict) and isinstance(value, dict) and not given.keys() & value.keys():
+                value = given | value
+            elif new[-1] in target:
+                faults.append(f"{place}: {before} is the old name of {after}, which is set as well. Keep {after}.")
+                continue
+            log.warning("%s: %s is now called %s.", place, before, after)
+            target[new[-1]] = value
+            for path in [path for path in places if path[: len(old)] == old]:
+                places.setdefault((*new, *path[len(old) :]), places[path])
+
+
+def _section(values: dict[str, Any], path: KeyPath) -> dict[str, Any] | None:
+    """What is below a path; None where nothing is."""
+    section: Any = values
+    for part in path:
+        section = section.get(part) if isinstance(section, dict) else None
+    return section if isinstance(section, dict) else None
 
 
 def _sentences(error: ValidationError, places: dict[KeyPath, str]) -> Iterable[str]:

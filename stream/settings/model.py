@@ -48,6 +48,7 @@ class PoseSettings(_Section):
     batch_size: Annotated[int, Field(ge=1, le=256)] | None = None
     threads: Annotated[int, Field(ge=1, le=1024)] | None = None
     detect_every_seconds: Annotated[float, Field(ge=0, le=60)] = 0.3
+    turned_every_seconds: Annotated[float, Field(ge=0, le=60)] | None = 1.0
     calm_every_seconds: Annotated[float, Field(ge=0, le=60)] = 0.0
     max_people: Annotated[int, Field(ge=1, le=300)] = 20
     person_threshold: Share | None = None

@@ -16,7 +16,8 @@ from pose.closing import Closing
 from stream.errors import SinkError
 from stream.frame import Frame
 from stream.scene import Person, Scene
-from stream.sinks.base import Drawing, check_output, write_fault
+from stream.sinks.base import Drawing
+from stream.sinks.paths import check_output, write_fault
 from stream.sources.base import Source
 
 __all__ = ["STDOUT", "JsonLinesSink", "scene_record"]

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from stream.errors import SinkError
 from stream.scene import Scene
-from stream.sinks.base import Drawing, check_output
+from stream.sinks.base import Drawing
+from stream.sinks.paths import check_output
 from stream.sources.base import Source
 
 __all__ = ["PictureSink", "check_picture_output", "write_picture"]

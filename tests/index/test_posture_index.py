@@ -41,8 +41,8 @@ def test_what_it_holds(taught: PostureIndex) -> None:
 def test_a_whole_batch_is_named_in_one_search(taught: PostureIndex, monkeypatch: pytest.MonkeyPatch) -> None:
     assert taught.rejection_radius is not None  # measuring it searches too, once
     searches: list[int] = []
-    real = taught._neighbours.search
-    monkeypatch.setattr(taught._neighbours, "search", lambda rows, k: searches.append(len(rows)) or real(rows, k))
+    real = taught._rows.neighbours.search
+    monkeypatch.setattr(taught._rows.neighbours, "search", lambda rows, k: searches.append(len(rows)) or real(rows, k))
     rows = np.full((6, 25), 0.2, np.float32)
     rows[1], rows[2] = 0.5, 0.8
     rows[3] = 0.2 + 0.0495  # between the two, and far from both

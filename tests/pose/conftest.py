@@ -9,12 +9,15 @@ import pytest
 import torch
 
 from pose.networks.architecture import Architecture
+from pose.networks.picodet import PicoDet
+from pose.networks.tinypose import TinyPose
 from pose.networks.yolov7_pose import YoloPose
+from pose.weight_files.checkpoint import save_network
+from pose.weight_files.topdown_file import save_topdown
 from tests.golden.make_pose import made_network
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared"
-SHIPPED = ROOT / "weights" / "yolov7-tiny-pose.safetensors"
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +38,36 @@ def parity(shared: Path) -> Path:
 def golden() -> Path:
     """Golden arrays, and `make_pose.py` that made them."""
     return ROOT / "tests" / "golden"
+
+
+@pytest.fixture(scope="session")
+def made_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with weights from a seed: the parts of the top-down network, and a small tiny YOLO."""
+    folder = tmp_path_factory.mktemp("weights")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        save_topdown(PicoDet(), folder / "picodet-s.safetensors", (320, 320), "a seed")
+        save_topdown(TinyPose(), folder / "tinypose.safetensors", (192, 256), "a seed")
+    tiny = made_network(Architecture("yolov7-tiny-pose", "short", "leaky_relu_0.1", width=0.125))
+    save_network(tiny, folder / "yolov7-tiny-pose.safetensors")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shipped_weights() -> Path:
+    """The folder with the weights that ship."""
+    folder = ROOT / "weights"
+    if missing := [part for part in ("picodet-s", "tinypose") if not (folder / f"{part}.safetensors").is_file()]:
+        pytest.skip(f"needs the weights that ship, and {' and '.join(missing)} are not in weights/")
+    return folder
+
+
+@pytest.fixture
+def only_made_weights(made_weights: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Weights are looked for in `made_weights` and nowhere else."""
+    monkeypatch.setattr("pose.weight_files.location.weights_folders", lambda: [made_weights])
+    monkeypatch.setattr("pose.weight_files.location.weights_folder", lambda: made_weights)
+    return made_weights
 
 
 @pytest.fixture

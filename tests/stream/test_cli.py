@@ -73,7 +73,7 @@ def test_run_writes_a_video_and_a_line_per_frame(clip, capsys):
     assert duration == pytest.approx(1.5, abs=0.01)
     told = capsys.readouterr().err
     assert "45 frames" in told
-    for stage in ("read", "pre-process", "network", "track", "embed", "search", "smooth", "draw", "write"):
+    for stage in ("read", "pre-process", "detector", "nms", "track", "embed", "search", "smooth", "draw", "write"):
         assert stage in told
 
 
@@ -136,10 +136,12 @@ def test_run_on_a_picture_and_on_a_folder_of_pictures(tmp_path, capsys):
 
 def test_weights_and_check(clip, capsys):
     assert main(["weights", "list"]) == 0
-    assert "yolov7-tiny-pose" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert all(network in told for network in ("picodet-s", "tinypose", "yolov7-w6-pose"))
     assert main(["check", str(clip), *FAST]) == 0
     told = capsys.readouterr().out
     assert [line.split()[0] for line in told.splitlines()] == ["ok"] * 4
+    assert re.search(r"picodet-tinypose, weights picodet-s \(\w{12}\), tinypose \(\w{12}\), on cpu in", told)
     assert main(["check", "missing.mp4", *FAST]) == 2
     assert "FAULT source 1: missing.mp4" in capsys.readouterr().out
 
@@ -162,7 +164,7 @@ def test_help_names_every_command(capsys):
         main(["--help"])
     assert end.value.code == 0
     told = capsys.readouterr().out
-    commands = "run build add query info evaluate evaluate-video check cameras weights evaluate-pose train"
+    commands = "run build add query info evaluate evaluate-video check cameras weights export evaluate-pose train"
     for command in commands.split():
         assert re.search(rf"^    {command}\s", told, re.MULTILINE), command
 
@@ -234,11 +236,11 @@ class TestBadInput:
         assert not (tmp_path / "harm").exists()
 
     def test_weights_of_another_network(self, clip, capsys):
-        ours = str(ROOT / "weights" / "yolov7-tiny-pose.safetensors")
+        ours = str(ROOT / "weights" / "tinypose.safetensors")
         sentence = fault(
             capsys, "run", str(clip), "--set", f"pose.weights={ours}", "--set", "pose.network=yolov7-w6-pose"
         )
-        assert "holds weights of yolov7-tiny-pose, not of yolov7-w6-pose" in sentence
+        assert "holds weights of tinypose, not of yolov7-w6-pose" in sentence
 
     def test_a_configuration_with_three_faults(self, clip, capsys):
         Path("config.yaml").write_text("pose:\n  devise: cpu\nindex:\n  k: 0\noverlay:\n  boxes: 7\n")

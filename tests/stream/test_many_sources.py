@@ -20,7 +20,7 @@ from stream.cli import main
 from stream.errors import SourceError
 from stream.pipeline import scenes
 from stream.run.tally import Tally
-from stream.sources.base import open_source
+from stream.sources.opening import open_source
 
 ROOT = Path(__file__).resolve().parents[2]
 FAST = ["--set", "pose.image_size=128", "--set", "pose.threads=1"]

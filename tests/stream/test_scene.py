@@ -43,7 +43,7 @@ def test_rows_must_exist_and_differ(rows):
         Scene(frame(), poses(2), tuple(Person(row, None, NOBODY, None, 0.0, None) for row in rows))
 
 
-@pytest.mark.parametrize(("row", "share"), [(-1, 0.5), (0, 1.2), (0, -0.1), (0, float("nan"))])
-def test_person_is_checked(row, share):
+@pytest.mark.parametrize(("row", "probability"), [(-1, 0.5), (0, 1.2), (0, -0.1), (0, float("nan"))])
+def test_person_is_checked(row, probability):
     with pytest.raises(ValueError, match="expected"):
-        Person(row, None, NOBODY, None, share, None)
+        Person(row, None, NOBODY, None, probability, None)

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import logging
-import os
-from pathlib import Path
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 from pose.errors import DeviceError
+from pose.inference.device_name import find_device
 from pose.inference.runtimes.openvino_library import import_openvino, openvino_is_installed
 from pose.inference.runtimes.runtime import NetworkSpec, Runtime
 
-__all__ = ["RUNTIMES", "choose_runtime", "gpu_is_possible", "open_runtime"]
+__all__ = ["RUNTIMES", "choose_runtime", "open_runtime"]
 
 log = logging.getLogger(__name__)
 
 RUNTIMES: Final = ("auto", "openvino", "torch")
-GPU_DRIVERS: Final = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # NVIDIA's, Windows' for its Linux, AMD's
-
-
-def gpu_is_possible() -> bool:
-    """False where there can be no GPU for PyTorch, told without importing PyTorch, which takes a second or more."""
-    if os.name == "nt":
-        return (Path(os.environ.get("SYSTEMROOT", "C:\\Windows")) / "System32" / "nvcuda.dll").exists()
-    return any(Path(driver).exists() for driver in GPU_DRIVERS)
 
 
 def choose_runtime(wanted: str = "auto", device: str = "auto") -> str:
@@ -46,11 +40,8 @@ def choose_runtime(wanted: str = "auto", device: str = "auto") -> str:
             raise DeviceError(f"The runtime openvino computes on the CPU, not on {device!r}. Set pose.runtime to auto.")
         import_openvino()
         return wanted
-    if device != "cpu" and (device != "auto" or gpu_is_possible()):
-        from pose.inference.device import choose_device
-
-        if choose_device(device).type != "cpu":
-            return "torch"
+    if find_device(device) != "cpu":
+        return "torch"
     if openvino_is_installed():
         return "openvino"
     log.info("OpenVINO is not installed, so networks run on PyTorch, several times slower; `pip install 'stance[cpu]'`")
@@ -65,12 +56,15 @@ def open_runtime(
     precision: str = "auto",
     threads: int | None = None,
     concurrency: int | None = None,
+    workers: ThreadPoolExecutor | None = None,
+    stage: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Runtime:
     """A network, ready to run.
 
     Args:
         runtime, device: as in `choose_runtime`.
-        precision, threads, concurrency: as in `OpenVinoRuntime` and `TorchRuntime`.
+        precision, threads, concurrency, stage: as in `OpenVinoRuntime` and `TorchRuntime`.
+        workers: threads that networks on OpenVINO share; PyTorch's have their own.
 
     Raises:
         RuntimeMissing, DeviceError: as in `choose_runtime`, or the device does not compute in that precision.
@@ -80,10 +74,14 @@ def open_runtime(
     if choose_runtime(runtime, device) == "openvino":
         from pose.inference.runtimes.openvino_runtime import OpenVinoRuntime
 
-        opened = OpenVinoRuntime(spec, precision=precision, threads=threads, concurrency=concurrency)
+        opened = OpenVinoRuntime(
+            spec, precision=precision, threads=threads, concurrency=concurrency, workers=workers, stage=stage
+        )
     else:
         from pose.inference.runtimes.torch_runtime import TorchRuntime
 
-        opened = TorchRuntime(spec, device=device, precision=precision, threads=threads, concurrency=concurrency)
+        opened = TorchRuntime(
+            spec, device=device, precision=precision, threads=threads, concurrency=concurrency, stage=stage
+        )
     log.info("%s", opened.describe())
     return opened

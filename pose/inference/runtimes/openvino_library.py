@@ -6,6 +6,8 @@ import importlib.util
 import sys
 from types import ModuleType
 
+import numpy as np
+
 from pose.errors import RuntimeMissing
 
 __all__ = ["import_openvino", "openvino_is_installed"]
@@ -34,4 +36,8 @@ def import_openvino() -> ModuleType:
             f"OpenVINO cannot be imported ({error}). Install it with `pip install 'stance[cpu]'`, "
             "or set pose.runtime to torch."
         ) from error
+    # What its binding knows of NumPy it looks up at the first array, and two threads that do so together wait for each
+    # other for ever: one inside the look-up for Python's lock, the other with Python's lock for the look-up.
+    openvino.Tensor(np.zeros(1, np.uint8), shared_memory=True)
+    openvino.Type.u8.to_dtype()
     return openvino

@@ -81,14 +81,16 @@ class Runtime(Protocol):
     def precision(self) -> str: ...
 
     def submit(self, pictures: NDArray[np.uint8]) -> Future[Arrays]:
-        """Begin a call. Waits while twice `concurrency` calls are under way.
+        """Begin a call, or put it behind those that were begun before; never waits.
+
+        The queue has no bound of its own: whoever submits says how many people of how many sources it may hold.
 
         Args:
             pictures: uint8 `[B, H, W, 3]`, BGR; not to be changed before the result is there. B may be 0.
 
         Returns:
             The network's outputs to come, float32 `[B, …]` each. What is called when they are there (see
-            `Future.add_done_callback`) runs on the runtime's own thread, so it must be short and must not submit.
+            `Future.add_done_callback`) runs on the runtime's own thread, so it must be short.
 
         Raises:
             ValueError: the pictures are not of that kind, or not of the network's size.

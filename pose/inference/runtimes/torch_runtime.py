@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -26,7 +29,8 @@ class TorchRuntime(WorkerRuntime):
         device: `auto`, `cpu` or `cuda:N`.
         precision: `auto`, `fp32`, `bf16` or `fp16`.
         threads: of all calls together on a CPU; None takes as many as PyTorch would.
-        concurrency: calls at once; None takes one on a GPU, and on a CPU one per thread.
+        concurrency: calls at once; None takes one on a GPU, and on a CPU one per thread, which is the most there.
+        stage: as in `WorkerRuntime`.
 
     Raises:
         DeviceError: the device or precision is not to be had here.
@@ -41,6 +45,7 @@ class TorchRuntime(WorkerRuntime):
         precision: str = "auto",
         threads: int | None = None,
         concurrency: int | None = None,
+        stage: Callable[[], AbstractContextManager[object]] = nullcontext,
     ):
         self.device = choose_device(device)
         self.dtype = choose_precision(precision, self.device)
@@ -49,13 +54,14 @@ class TorchRuntime(WorkerRuntime):
         self._network = Preprocessed(network, spec.input_format, self.dtype).to(self.device).eval()
         self._threads_before = torch.get_num_threads()
         self.threads = threads or self._threads_before
-        calls = concurrency or (1 if on_gpu else min(self.threads, MAX_CONCURRENCY))
+        calls = (concurrency or 1) if on_gpu else min(concurrency or MAX_CONCURRENCY, self.threads)
         super().__init__(
             spec,
             concurrency=calls,
             batch=GPU_BATCH if on_gpu else CPU_BATCH,
             precision={torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[self.dtype],
             initializer=None if on_gpu else lambda: torch.set_num_threads(max(self.threads // calls, 1)),
+            stage=stage,
         )
 
     def infer(self, pictures: NDArray[np.uint8]) -> Arrays:

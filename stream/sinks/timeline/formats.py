@@ -18,8 +18,10 @@ from stream.sinks.timeline.timeline import Interval
 __all__ = ["COLUMNS", "CsvTimeline", "JsonTimeline", "SrtTimeline", "TimelineFormat", "format_for"]
 
 COLUMNS: Final = (
-    "person", "posture", "from_seconds", "to_seconds", "from_time", "to_time", "mean_probability", "frames"
+    "person", "posture", "from_seconds", "to_seconds", "from_time", "to_time", "mean_share", "frames",
+    "mean_probability",
 )  # fmt: skip
+"""Of the CSV. A new one comes last, so that those before it keep their places."""
 
 
 class TimelineFormat(Protocol):
@@ -161,6 +163,7 @@ def _record(interval: Interval, clock_start: float | None) -> dict[str, Any]:
         "to_seconds": round(interval.to_seconds, 3),
         "from_time": time_of_day(interval.from_seconds),
         "to_time": time_of_day(interval.to_seconds),
-        "mean_probability": round(interval.probability, 4),
+        "mean_share": round(interval.probability, 4),  # the name of `mean_probability` until version 0.2
         "frames": interval.frames,
+        "mean_probability": round(interval.probability, 4),
     }

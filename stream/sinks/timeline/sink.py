@@ -11,7 +11,8 @@ from pathlib import Path
 from pose.closing import Closing
 from stream.errors import SinkError
 from stream.scene import Scene
-from stream.sinks.base import Drawing, check_output, write_fault
+from stream.sinks.base import Drawing
+from stream.sinks.paths import check_output, write_fault
 from stream.sinks.timeline.formats import TimelineFormat, format_for
 from stream.sinks.timeline.timeline import Interval, Timeline
 from stream.sources.base import Source

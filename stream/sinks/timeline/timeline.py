@@ -20,7 +20,7 @@ class Interval:
         posture: the steady label; None while it was unknown.
         from_seconds: time of the first frame that showed it.
         to_seconds: time of the first frame that no longer did; infinite while it goes on.
-        share: mean share of the vote over its frames, 0–1.
+        probability: of the label, mean over its frames, 0–1.
         frames: how many there were.
     """
 
@@ -43,8 +43,8 @@ class _Running:
     frames: int = 0
 
     def until(self, seconds: float) -> Interval:
-        share = self.probability_sum / self.frames
-        return Interval(self.track, self.posture, self.from_seconds, seconds, share, self.frames)
+        probability = self.probability_sum / self.frames
+        return Interval(self.track, self.posture, self.from_seconds, seconds, probability, self.frames)
 
 
 class Timeline:

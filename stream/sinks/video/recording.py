@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from pose.closing import Closing
 from stream.errors import SinkError
 from stream.scene import Scene
-from stream.sinks.base import Drawing, check_output
+from stream.sinks.base import Drawing
+from stream.sinks.paths import check_output
 from stream.sinks.video.mp4 import VideoFile
 from stream.sinks.video.sound import Sound, open_sound
 from stream.sinks.video.timing import VideoTiming, seen_at

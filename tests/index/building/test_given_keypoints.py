@@ -11,6 +11,7 @@ import pytest
 from index.building.build import build_index
 from index.building.given_keypoints import GivenKeypoints
 from index.errors import KeypointsError
+from pose.weight_files.digest import sha256
 from tests.worlds import person
 
 
@@ -50,7 +51,7 @@ def test_a_database_is_built_from_them(tmp_path: Path) -> None:
     np.testing.assert_array_equal(index.examples.keypoints, people[::-1])
     assert index.examples.sizes.tolist() == [[40, 30]] * 2
     assert report.reasons().startswith("no person found 1")
-    assert index.networks == (("given keypoints", given.weights_digest),)
+    assert index.networks == given.parts == (("given keypoints", sha256(tmp_path / "k.npz")),)
 
 
 def test_files_that_cannot_be_used(tmp_path: Path) -> None:

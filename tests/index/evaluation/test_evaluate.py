@@ -49,7 +49,7 @@ def crowd(pictures_of: Origins) -> PostureIndex:
     return database(rows, labels, pictures_of(names, people))
 
 
-def verdict_without(index: PostureIndex, row: int, gone: np.ndarray) -> Classification:
+def classification_without(index: PostureIndex, row: int, gone: np.ndarray) -> Classification:
     """What a database built without these rows answers, rejecting as the whole one does."""
     labels = [label for label, out in zip(index.labels, gone, strict=True) if not out]
     rest = database(index.vectors[~gone], labels)
@@ -64,7 +64,7 @@ def labels_of(evaluation: Evaluation, codes: np.ndarray) -> list[str | None]:
 def test_leaving_one_out_is_building_without_it(crowd: PostureIndex) -> None:
     evaluation = evaluate_leaving_one_out(crowd)
     digests = np.array(crowd.examples.digests)
-    expected = [verdict_without(crowd, row, digests == digests[row]) for row in range(crowd.rows)]
+    expected = [classification_without(crowd, row, digests == digests[row]) for row in range(crowd.rows)]
     assert labels_of(evaluation, evaluation.truth) == list(crowd.labels)
     assert labels_of(evaluation, evaluation.named) == [classification.label for classification in expected]
     assert labels_of(evaluation, evaluation.best) == [classification.best for classification in expected]
@@ -80,7 +80,7 @@ def test_leaving_one_out_is_building_without_it(crowd: PostureIndex) -> None:
 def test_rows_of_unknown_origin_leave_out_only_themselves(crowd: PostureIndex) -> None:
     bare = database(crowd.vectors, list(crowd.labels))
     evaluation = evaluate_leaving_one_out(bare)
-    expected = [verdict_without(bare, row, np.arange(bare.rows) == row) for row in range(bare.rows)]
+    expected = [classification_without(bare, row, np.arange(bare.rows) == row) for row in range(bare.rows)]
     np.testing.assert_array_equal(evaluation.distance, [classification.distance for classification in expected])
     assert labels_of(evaluation, evaluation.named) == [classification.label for classification in expected]
 
@@ -131,7 +131,7 @@ def test_held_out_people(clusters: tuple[np.ndarray, list[str]], pictures_of: Or
     assert evaluation.accuracy_of_likeliest == pytest.approx(3 / 7)
     assert evaluation.unknown == {Unknown.TOO_FAR: 2, "no person found": 1}
     assert evaluation.near_duplicates.tolist() == [False, False, False, False, True, False, False]
-    assert evaluation.accuracy_without_twins == pytest.approx(4 / 6)
+    assert evaluation.accuracy_without_near_duplicates == pytest.approx(4 / 6)
     assert evaluation.calibration.count.sum() == 6  # nobody was found in the seventh
     assert evaluation.examples.pictures[-1] == "s/dark.jpg"
     assert not evaluation.untaught.any()
@@ -148,8 +148,8 @@ def test_a_class_left_out_is_a_database_without_it(crowd: PostureIndex) -> None:
         rest = database(crowd.vectors[kept], [label for label in crowd.labels if label != one.label])
         classifications = rest.classify(people.vectors)
         strange = np.array([name == one.label for name in names])
-        doubt = np.array([-classification.certainty for classification in classifications])
-        assert one.auroc == pytest.approx(auroc(doubt, strange))
+        open_set_score = np.array([-classification.certainty for classification in classifications])
+        assert one.auroc == pytest.approx(auroc(open_set_score, strange))
         assert one.people == 12
         refused = [
             classification.label is None for classification, out in zip(classifications, strange, strict=True) if out
@@ -159,7 +159,7 @@ def test_a_class_left_out_is_a_database_without_it(crowd: PostureIndex) -> None:
     assert as_json(evaluation)["left_out"]["mean_auroc"] is None
 
 
-def test_far_strangers_are_told_apart(clusters: tuple[np.ndarray, list[str]]) -> None:
+def test_the_open_set_auroc_of_far_people_is_high(clusters: tuple[np.ndarray, list[str]]) -> None:
     rows, labels = clusters
     evaluation = evaluate_leaving_one_out(database(np.repeat(rows, 2, 0), [n for n in labels for _ in range(2)]))
     assert [one.auroc for one in evaluation.left_out] == [1, 1, 1]

@@ -53,13 +53,13 @@ def test_the_same_file() -> None:
     assert near_duplicates_between(of(unlike, "xc"), of(PEOPLE, "abcd")).tolist() == [-1, 2]
 
 
-def test_unknown_origins_have_no_twins() -> None:
+def test_unknown_origins_have_no_near_duplicates() -> None:
     assert near_duplicates_between(Examples.unknown(2), Examples.unknown(3)).tolist() == [-1, -1]
     assert families(Examples.unknown(3)).tolist() == [0, 1, 2]
     assert near_duplicates_between(Examples.unknown(0), of(PEOPLE, "abcd")).tolist() == []
 
 
-def test_within_one_database_a_row_is_not_its_own_twin() -> None:
+def test_within_one_database_a_row_is_not_its_own_near_duplicate() -> None:
     everybody = of(np.stack([*PEOPLE, moved(PEOPLE[3])]), "abcde")
     assert near_duplicates_between(everybody, everybody, np.arange(5)).tolist() == [-1, -1, -1, 4, 3]
     same_picture = of(np.stack([*PEOPLE, moved(PEOPLE[3])]), "abcdd")

@@ -32,11 +32,11 @@ def perfect(people: int = 20, rows: int = 50) -> Evaluation:
 
 def mistaken(evaluation: Evaluation, people: slice, code: int, **changes: Any) -> Evaluation:
     """Some people called something else."""
-    named, best, share = evaluation.named.copy(), evaluation.best.copy(), evaluation.probability.copy()
+    named, best, probability = evaluation.named.copy(), evaluation.best.copy(), evaluation.probability.copy()
     named[people] = best[people] = code
-    share[people] = 0.6
-    share[people.start] = 0.9
-    return replace(evaluation, named=named, best=best, probability=share, **changes)
+    probability[people] = 0.6
+    probability[people.start] = 0.9
+    return replace(evaluation, named=named, best=best, probability=probability, **changes)
 
 
 def refused(evaluation: Evaluation, people: slice, reason: str) -> Evaluation:
@@ -110,12 +110,12 @@ def test_people_of_no_posture_who_are_named() -> None:
     assert steps[0].startswith("people who are in none of the postures are called lying in 100% (20 of 20): teach")
 
 
-def test_small_classes_twins_and_false_sureness() -> None:
+def test_small_classes_near_duplicates_and_false_confidence() -> None:
     evaluation = perfect(14, rows=39)
     near_duplicates = np.zeros(42, bool)
     near_duplicates[7] = True
-    share = np.full(42, 0.7)
-    steps = next_steps(replace(evaluation, near_duplicates=near_duplicates, probability=share))
+    probability = np.full(42, 0.7)
+    steps = next_steps(replace(evaluation, near_duplicates=near_duplicates, probability=probability))
     assert steps[0].startswith("1 of 42 people are in the database already, as the same or nearly the same picture")
     assert "such as 7.jpg" in steps[0]
     assert steps[1].startswith("Few pictures to learn from: lying 39, sitting 39, standing 39. 40 of")

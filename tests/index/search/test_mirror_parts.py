@@ -1,4 +1,4 @@
-"""Both sides of every row from the halves, against a plain reading in double precision."""
+"""Both sides of every row from the even and odd parts, against a plain reading in double precision."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_plain_reading_agrees(count: int, rows: int, mirror: Callable[[np.ndar
 
 @pytest.mark.parametrize("mirror", [mirrored, swapped, None])
 def test_both_sides_cost_what_one_side_has(mirror: Callable[[np.ndarray], np.ndarray] | None) -> None:
-    halves = MirrorParts.of(people(10, 0), mirror)
-    assert len(halves.kept) + len(halves.turned) == 2 * DIMENSION
-    assert (len(halves.turned) == 0) == (mirror is None)
-    np.testing.assert_allclose(halves.directions.T @ halves.directions, np.eye(2 * DIMENSION), atol=1e-6)
+    parts = MirrorParts.of(people(10, 0), mirror)
+    assert len(parts.even) + len(parts.odd) == 2 * DIMENSION
+    assert (len(parts.odd) == 0) == (mirror is None)
+    np.testing.assert_allclose(parts.directions.T @ parts.directions, np.eye(2 * DIMENSION), atol=1e-6)

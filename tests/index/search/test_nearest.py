@@ -86,7 +86,7 @@ def test_nobody_and_nothing() -> None:
 
 
 def test_rounding_decides_for_no_side(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the halves only know that a row and its mirror image lie about as near, both are measured."""
+    """Where the parts only know that a row and its mirror image lie about as near, both are measured."""
     exact = MirrorParts.compared
 
     def wrong_where_unsure(self: MirrorParts, queries: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, ...]:

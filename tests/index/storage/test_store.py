@@ -206,11 +206,11 @@ def spoil_half(prefix: Path) -> None:
     beside(prefix, ".faiss").write_bytes(data[: len(data) // 2])
 
 
-def spoil_passport(prefix: Path) -> None:
+def spoil_manifest(prefix: Path) -> None:
     beside(prefix, ".json").write_text('{"version": 1')
 
 
-def spoil_passport_type(prefix: Path) -> None:
+def spoil_manifest_type(prefix: Path) -> None:
     beside(prefix, ".json").write_text("[]")
 
 
@@ -235,8 +235,8 @@ def spoil_pair(prefix: Path) -> None:
         (spoil_a_bit, r"not the files that .*\.json describes"),
         (spoil_rows, r"\.faiss is damaged or no FAISS index.*--replace"),
         (spoil_half, r"\.faiss is damaged or no FAISS index"),
-        (spoil_passport, r"\.json is damaged.*delete it"),
-        (spoil_passport_type, r"\.json is damaged.*delete it"),
+        (spoil_manifest, r"\.json is damaged.*delete it"),
+        (spoil_manifest_type, r"\.json is damaged.*delete it"),
         (spoil_origins, r"_examples\.npz is not the file.*delete it"),
         (spoil_record, r"\.commit is damaged"),
         (spoil_pair, r"_labels\.pkl is missing beside"),

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from pose.datasets.labelled import LabelledPicture, LabelledSet, Visibility, read_labelled
+from pose.datasets.labelled import LabelledPicture, LabelledSet, Visibility
+from pose.datasets.reading import read_labelled
 from pose.errors import LabelsError, LabelsMissing
 
 HEIGHT, WIDTH = 60, 80

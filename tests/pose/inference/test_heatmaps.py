@@ -39,14 +39,14 @@ def plainly_decoded(heatmap: np.ndarray) -> np.ndarray:
 def test_a_gaussian_between_cells(x: float, y: float) -> None:
     pixels, scores = decode_heatmaps(gaussian(x, y)[None, None])
     # 0.01 cells: the blur's kernel ends at 2.5 sigma.
-    np.testing.assert_allclose(pixels[0, 0], [(x + 0.5) * 4 - 0.5, (y + 0.5) * 4 - 0.5], atol=0.04)
+    np.testing.assert_allclose(pixels[0, 0], [x * 4, y * 4], atol=0.04)
     assert scores[0, 0] == gaussian(x, y).max()
 
 
 def test_a_keypoint_at_the_edge_stays_in_its_cell() -> None:
     maps = np.stack([gaussian(0.2, 30), gaussian(46.4, 30), gaussian(20, 62.3), gaussian(1.2, 1.3)])
     pixels, _ = decode_heatmaps(maps[None])
-    np.testing.assert_array_equal((pixels[0] + 0.5) / 4 - 0.5, [[0, 30], [46, 30], [20, 62], [1, 1]])
+    np.testing.assert_array_equal(pixels[0] / 4, [[0, 30], [46, 30], [20, 62], [1, 1]])
 
 
 def test_as_the_whole_map_blurred() -> None:
@@ -61,7 +61,7 @@ def test_as_the_whole_map_blurred() -> None:
     ).reshape(4, 17, HEIGHT, WIDTH)
     pixels, _ = decode_heatmaps(maps)
     expected = np.array([[plainly_decoded(one) for one in person] for person in maps])
-    np.testing.assert_allclose(pixels, (expected + 0.5) * 4 - 0.5, atol=0.01)
+    np.testing.assert_allclose(pixels, expected * 4, atol=0.01)
 
 
 def test_a_flat_map_gives_a_place_and_its_score() -> None:
@@ -81,6 +81,7 @@ def test_keypoints_of_real_maps(parity: Path, picture: str) -> None:
     with np.load(parity / "topdown" / f"{picture}.npz") as arrays:
         maps, boxes, expected = arrays["heatmaps"], arrays["boxes"], arrays["keypoints"]
     pixels, scores = decode_heatmaps(maps)
+    pixels += 1.5  # the file was made with cell i at pixel 4 i + 1.5
     found = to_picture(pixels, crop_matrices(boxes[: len(maps)]))  # the file keeps the crops of some boxes
     np.testing.assert_allclose(found, expected[..., :2], rtol=0, atol=0.05)
     np.testing.assert_allclose(scores, expected[..., 2], rtol=2.0**-11)  # the maps are in half precision

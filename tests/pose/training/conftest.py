@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from pose.datasets.labelled import LabelledSet, read_labelled
+from pose.datasets.labelled import LabelledSet
+from pose.datasets.reading import read_labelled
 from pose.keypoints import LIMBS
 from tests.worlds import UPRIGHT
 

@@ -222,31 +222,6 @@ def test_faults_are_sentences(tmp_path, made_people):
         other.resume()
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(3600)
-def test_it_learns_eight_pictures_by_heart(tmp_path, shared):
-    """Real pictures, the real small network, AP above 0.95 on the pictures it was shown."""
-    from pose.datasets.labelled import read_labelled
-    from pose.estimator import PoseEstimator
-    from pose.evaluation.average_precision import JUDGED_THRESHOLD, evaluate_pose
-    from tests.pose.conftest import SHIPPED
-
-    every = read_labelled(shared / "data" / "coco_val300").pictures
-    clear = [
-        p for p in every if 1 <= len(p) <= 2 and (p.areas > 100**2).all() and (p.keypoints[..., 2] > 0).all(1).any()
-    ]
-    eight = LabelledSet(tuple(clear[:8]), True)
-    assert len(eight) == 8
-    settings = TrainingSettings(
-        epochs=250, sizes=((0.0, 256),), batch=8, jitter=0, warm_up_steps=20, learning_rate=2e-3, evaluations=1,
-        average_decay=0.95, augmentation=PLAIN,
-    )  # fmt: skip
-    trainer = Trainer(load_network(SHIPPED), eight.pictures, tmp_path / "out", settings, trained=True)
-    trainer.run()
-    estimator = PoseEstimator(tmp_path / "out" / LAST, image_size=256, person_threshold=JUDGED_THRESHOLD)
-    assert evaluate_pose(estimator, eight, quiet=True).ap > 0.95
-
-
 def test_a_fresh_network_expects_an_empty_picture():
     model = small_network().eval()
     with torch.inference_mode():

@@ -16,10 +16,9 @@ from pose.errors import WeightsError, WeightsMissing
 from pose.networks.architecture import Architecture
 from pose.networks.deploy import fuse
 from pose.networks.yolov7_pose import YoloPose
-from pose.weight_files.checkpoint import load_network, published_names, read_checkpoint, save_network
+from pose.weight_files.checkpoint import load_network, published_names, save_network
 from pose.weight_files.digest import sha256
 from tests.golden.make_pose import made_network
-from tests.pose.conftest import SHIPPED
 from tests.pose.weight_files.official import save_official
 
 
@@ -210,13 +209,6 @@ def test_safetensors_cut_short(small_tiny: YoloPose, tmp_path: Path) -> None:
         (tmp_path / "cut.safetensors").write_bytes(whole[:length])
         with pytest.raises(WeightsError):
             load_network(tmp_path / "cut.safetensors")
-
-
-def test_the_shipped_weights() -> None:
-    checkpoint = read_checkpoint(SHIPPED)
-    assert checkpoint.architecture == Architecture("yolov7-tiny-pose", "short", "leaky_relu_0.1", "leaky_relu_0.1")
-    network = load_network(SHIPPED, "yolov7-tiny-pose")
-    assert sum(p.numel() for p in network.parameters()) == pytest.approx(6.87e6, rel=0.01)
 
 
 def test_sizes_of_the_published_networks() -> None:

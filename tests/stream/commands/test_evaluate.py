@@ -15,7 +15,7 @@ import pytest
 
 from index import PostureIndex
 from index.errors import EvaluationError, FolderError, FolderMissing, KeypointsError, NothingAdded
-from stream.commands import database as database_commands
+from stream.commands import build as build_command
 from stream.commands import evaluate as evaluate_command
 from stream.commands import lazy_estimator
 from stream.drawing.charts import CELL
@@ -29,7 +29,7 @@ SHARED = Path(__file__).parents[4] / "shared"
 def stance(*arguments: str) -> int:
     parser = argparse.ArgumentParser(prog="stance")
     commands = parser.add_subparsers(required=True)
-    for module in (database_commands, evaluate_command):
+    for module in (build_command, evaluate_command):
         module.register(commands)
     args = parser.parse_args(arguments)
     code = args.run(args, Settings())
@@ -130,12 +130,12 @@ def test_without_folders_every_row_is_left_out(world: Path, capfd: pytest.Captur
     assert (facts["method"], facts["people"], facts["accuracy"]) == ("2 folds by camera", 32, 1)
 
 
-def test_strangers_are_right_to_stay_unknown(world: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_people_of_no_class_are_right_to_stay_unknown(world: Path, capfd: pytest.CaptureFixture[str]) -> None:
     Path("strange/other").mkdir(parents=True)
     Path("strange/other/a.png").write_bytes(Path("test/standing/camera0_0.png").read_bytes())
-    stranger = person(100, 60, 120)
-    stranger[:, :2] = np.random.default_rng(1).random((17, 2)) * 200
-    np.savez("s.npz", path=np.array(["strange/other/a.png"]), keypoint=stranger[None])
+    outsider = person(100, 60, 120)
+    outsider[:, :2] = np.random.default_rng(1).random((17, 2)) * 200
+    np.savez("s.npz", path=np.array(["strange/other/a.png"]), keypoint=outsider[None])
     facts = evaluate_json(capfd, "strange", "--index", "db", "--keypoints", "s.npz")
     assert facts["accuracy"] == 1
     assert facts["confusion"]["counts"][-1] == [0, 0, 1]

@@ -14,19 +14,19 @@ from pathlib import Path
 import pytest
 
 from pose.errors import FetchError, StanceError, WeightsError, WeightsMissing
-from pose.networks.architecture import Architecture
+from pose.networks.architecture import NETWORKS, Architecture
 from pose.weight_files.checkpoint import load_network, save_network
 from pose.weight_files.digest import sha256
-from pose.weight_files.known_weights import KNOWN_WEIGHTS
+from pose.weight_files.known_weights import KNOWN_WEIGHTS, KnownWeights
 from stream.commands import weights as weights_commands
-from stream.commands.weights import fetch_weights, register
+from stream.commands.weights import YOLOV7, fetch_weights, register
 from stream.settings.model import Settings
 from tests.golden.make_pose import made_network
 from tests.pose.weight_files.official import save_official
 
 ROOT = Path(__file__).resolve().parents[3]
 W6 = KNOWN_WEIGHTS["yolov7-w6-pose"]
-TINY = KNOWN_WEIGHTS["yolov7-tiny-pose"]
+SHIPPED = [known for known in KNOWN_WEIGHTS.values() if known.address is None]
 
 
 @pytest.fixture
@@ -66,16 +66,17 @@ def stance(*words: str) -> int:
 
 def test_list(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert stance("list", "--json") == 0
-    rows = json.loads(capsys.readouterr().out)
-    assert [row["network"] for row in rows] == ["yolov7-tiny-pose", "yolov7-w6-pose"]
-    assert [row["path"] for row in rows] == [None, None]
-    assert rows[1]["licence"] == "GPL-3.0"
-    assert rows[1]["address"] == W6.address
+    rows = {row["network"]: row for row in json.loads(capsys.readouterr().out)}
+    assert {"picodet-s", "tinypose", "yolov7-w6-pose"} <= rows.keys()
+    assert {row["path"] for row in rows.values()} == {None}
+    assert (rows["yolov7-w6-pose"]["licence"], rows["yolov7-w6-pose"]["address"]) == ("GPL-3.0", W6.address)
+    assert "PaddleDetection" in rows["tinypose"]["source"]
+    assert rows["tinypose"]["licence"].startswith("Apache-2.0")
 
     file = folder / "yolov7-w6-pose.safetensors"
     save_network(made_network(Architecture("yolov7-w6-pose", width=0.03)), file)
     assert stance("list", "--json") == 0
-    row = json.loads(capsys.readouterr().out)[1]
+    (row,) = (row for row in json.loads(capsys.readouterr().out) if row["path"])
     assert (row["path"], row["bytes"], row["sha256"], row["known"]) == (
         str(file),
         file.stat().st_size,
@@ -86,7 +87,8 @@ def test_list(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     assert "not a digest we know" in text
     assert "GPL-3.0" in text
-    assert "stance weights fetch yolov7-tiny-pose" not in text  # it ships and cannot be fetched
+    assert "stance weights fetch tinypose" not in text  # it ships and cannot be fetched
+    assert "install Stance again" in text
 
 
 def test_fetch(
@@ -137,16 +139,16 @@ def test_offline_is_one_sentence_with_a_cure(folder: Path) -> None:
 
 def test_what_ships_is_not_fetched(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(WeightsMissing, match="ship with Stance"):
-        stance("fetch", "yolov7-tiny-pose")
-    (folder / TINY.file).write_bytes(b"anything")
-    assert stance("fetch", "yolov7-tiny-pose") == 0
+        stance("fetch", "tinypose")
+    (folder / "tinypose.safetensors").write_bytes(b"anything")
+    assert stance("fetch", "tinypose") == 0
     assert "is already here" in capsys.readouterr().out
 
 
 def test_a_name_nobody_knows(folder: Path) -> None:
     with pytest.raises(WeightsError, match=r"no weights named 'yolov7-w6'; did you mean yolov7-w6-pose\?"):
         stance("fetch", "yolov7-w6")
-    with pytest.raises(WeightsError, match="known are yolov7-tiny-pose, yolov7-w6-pose"):
+    with pytest.raises(WeightsError, match="known are picodet-s, tinypose, "):
         stance("fetch", "x")
 
 
@@ -187,13 +189,27 @@ def test_convert_checks_the_network(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["mine.pt"]
 
 
-def test_what_ships_is_known_and_described() -> None:
-    file = ROOT / "weights" / TINY.file
+def test_only_networks_with_checkpoints_elsewhere_are_converted() -> None:
+    assert set(YOLOV7) == set(NETWORKS)
+    with pytest.raises(SystemExit):
+        stance("convert", "any.pt", "--network", "tinypose")
+
+
+def test_the_networks_that_a_cpu_takes_ship() -> None:
+    assert {"picodet-s", "tinypose"} <= {known.network for known in SHIPPED}
+
+
+@pytest.mark.parametrize("known", SHIPPED, ids=lambda known: known.network)
+def test_what_ships_is_known(known: KnownWeights) -> None:
+    file = ROOT / "weights" / known.file
+    assert sha256(file) in known.digests
+    assert file.stat().st_size in known.bytes
+
+
+@pytest.mark.parametrize("known", KNOWN_WEIGHTS.values(), ids=lambda known: known.network)
+def test_what_is_known_is_described(known: KnownWeights) -> None:
     readme = (ROOT / "weights" / "README.md").read_text(encoding="utf-8")
-    assert sha256(file) in TINY.digests
-    assert file.stat().st_size in TINY.bytes
-    for known in KNOWN_WEIGHTS.values():
-        assert known.network in readme
-        for digest in known.digests:
-            assert digest in readme
-    assert W6.address in readme
+    assert known.network in readme
+    for digest in known.digests:
+        assert digest in readme
+    assert (known.address or "") in readme

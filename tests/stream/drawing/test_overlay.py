@@ -81,7 +81,7 @@ def test_a_picture_smaller_than_its_label_and_nobody_at_all():
     assert np.array_equal(Overlay()(empty), empty.frame.bgr)
 
 
-def test_the_text_says_posture_share_and_number():
+def test_the_text_says_posture_probability_and_number():
     somebody = Person(0, 12, KNOWN, "sitting", 0.834, 0.0)
     assert Overlay.text(somebody) == "sitting 83% #12"
     assert Overlay.text(Person(0, 12, UNKNOWN, None, 0.0, None)) == "unknown #12"

@@ -13,9 +13,9 @@ def certain(label: str | None) -> Classification:
 def votes(**parts: float) -> Classification:
     """These parts of the vote; below half, no majority."""
     ordered = tuple(sorted(parts.items(), key=lambda item: -item[1]))
-    best, share = ordered[0]
-    label, reason = (best, None) if share >= 0.5 else (None, Unknown.NO_MAJORITY)
-    return Classification(label, share, 0.1, best, reason, (0,), (best,), (0.1,), ordered)
+    best, probability = ordered[0]
+    label, reason = (best, None) if probability >= 0.5 else (None, Unknown.NO_MAJORITY)
+    return Classification(label, probability, 0.1, best, reason, (0,), (best,), (0.1,), ordered)
 
 
 def too_far(**parts: float) -> Classification:

@@ -121,7 +121,7 @@ def test_votes_that_are_scattered_at_random_name_nobody():
     assert "sitting" in result[25 : 25 + round(0.6 * 25)]
 
 
-def test_share_and_since():
+def test_probability_and_since():
     result = steadied([votes(sitting=0.8, standing=0.2)] * 30 + [votes(sitting=0.6, standing=0.4)] * 60, 10)
     assert (result[2].posture, result[2].probability, result[2].since_seconds) == (None, 0.0, None)
     assert result[29].posture == "sitting"

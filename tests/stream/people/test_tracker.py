@@ -28,7 +28,7 @@ def test_one_walker_keeps_one_number(fps):
 
 
 @pytest.mark.parametrize("fps", [5, 10, 30, 60])
-def test_a_number_takes_as_long_at_any_frame_rate_and_longer_for_the_doubtful(fps):
+def test_a_number_takes_as_long_at_any_frame_rate_and_longer_for_low_scores(fps):
     for found, wait in ((0.9, 0.2), (0.3, 0.6)):
         tracker = Tracker(high_score_threshold=0.5, confirm_seconds=0.2)
         told = {t: numbers(tracker, poses(person(300, 100), scores=(found,)), t)[0] for t in times(2, fps)}
@@ -119,8 +119,8 @@ def test_somebody_of_another_size_or_elsewhere_does_not_take_up_a_number():
         assert told[-1] == 2
 
 
-def test_sure_people_choose_before_doubtful_ones():
-    """A ghost that fits the track better than the person, but is doubtful, must not take the number."""
+def test_high_scores_choose_before_low_ones():
+    """A ghost that fits the track better than the person, but has a low score, must not take the number."""
     tracker = Tracker(high_score_threshold=0.5)
     for t in times(1, 10):
         numbers(tracker, poses(person(300, 100)), t)
@@ -128,7 +128,7 @@ def test_sure_people_choose_before_doubtful_ones():
     assert numbers(tracker, poses(ghost, real, scores=(0.3, 0.9)), 1.0) == [None, 1]
 
 
-def test_a_doubtful_person_still_keeps_the_number_when_nobody_sure_wants_it():
+def test_a_low_score_still_keeps_the_number_when_no_high_one_wants_it():
     tracker = Tracker()
     for t in times(1, 10):
         numbers(tracker, poses(person(300, 100)), t)
@@ -148,7 +148,7 @@ def test_a_person_found_twice_is_one_person():
     assert len(tracker.keys) == 1
 
 
-def test_two_known_people_who_embrace_stay_two_but_one_who_was_out_of_sight_is_not_found_in_a_doubtful_double():
+def test_two_known_people_who_embrace_stay_two_but_one_who_was_out_of_sight_is_not_found_in_a_low_score_double():
     tracker = Tracker(high_score_threshold=0.5)
     for t in times(3, 10):
         both = person(300, 100), person(300 + max(150 - 75 * t, 14), 100)

@@ -73,7 +73,7 @@ def test_rows_stay_together_when_people_come_and_go():
     assert len(kept.select([]).expected(2.0)[0]) == 0
 
 
-def test_the_way_back_is_a_share_of_how_far_people_get():
+def test_the_reid_distance_is_a_part_of_how_far_people_get():
     others = poses(person(520, 100), person(900, 100), person(500, 190, 80.0))
     tracks = walkers(0.0).joined(newcomers([3, 4, 5], others, 2.0))
     assert tracks.reid_distance(1, 2) < 1 < tracks.reid_distance(1, 3)

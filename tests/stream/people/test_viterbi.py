@@ -88,7 +88,7 @@ def test_what_was_told_changes_only_for_what_a_change_costs():
     assert [label for label, _ in itertools.groupby(result)] == ["sitting", "lying"]
 
 
-def test_the_scenes_are_the_same_but_for_posture_share_and_since():
+def test_the_scenes_are_the_same_but_for_posture_probability_and_since():
     given = [scene(n, 10, [votes(sitting=0.8, lying=0.2), certain("standing")]) for n in range(60)]
     taken = list(FixedLagViterbi()(given))
     assert [one.frame for one in taken] == [one.frame for one in given]

@@ -1,10 +1,12 @@
 """Settings from files and from `--set`: what is right is taken, what is wrong is reported together, by line."""
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
+from pose.network_descriptions import NETWORKS
 from stream.errors import ConfigurationError
 from stream.settings.loading import RENAMED, load_settings
 from stream.settings.model import Settings
@@ -30,6 +32,14 @@ def test_every_setting_in_config_yaml_has_its_meaning_beside_it():
     lines = (ROOT / "config.yaml").read_text().splitlines()
     bare = [line for line in lines if line.startswith("  ") and "#" not in line]
     assert [line.split(":")[0].strip() for line in bare] == ["boxes", "skeletons", "labels"]  # these say it themselves
+
+
+@pytest.mark.parametrize("setting", ["person_threshold", "high_score_threshold", "iou_threshold", "image_size"])
+def test_config_yaml_says_what_suits_the_networks(setting):
+    (line,) = re.findall(rf"^  {setting}: .*null: (.*)$", (ROOT / "config.yaml").read_text(), re.MULTILINE)
+    for network in NETWORKS.values():
+        suits = network.image_sizes if setting == "image_size" else (getattr(network, setting),)
+        assert {*suits} <= {float(number) for number in re.findall(r"(?<!\w)\d+(?:\.\d+)?", line)}
 
 
 def test_without_a_file_there_are_the_defaults(tmp_path, monkeypatch):
@@ -93,10 +103,10 @@ def test_old_names_of_settings_still_work_and_say_so(tmp_path, caplog):
     file.write_text("steadying:\n  resting_cutoff_hz: 2.0\nindex:\n  min_share: 0.7\n")
     settings = load_settings(file, ["tracking.sure_score=0.4", "steadying.moving_cutoff_hz=0.5"])
     assert (settings.keypoint_filter.min_cutoff_hz, settings.keypoint_filter.beta) == (2.0, 0.5)
-    assert (settings.index.min_probability, settings.tracking.high_score_threshold) == (0.7, 0.4)
+    assert (settings.index.min_probability, settings.pose.high_score_threshold) == (0.7, 0.4)
     said = [record.getMessage() for record in caplog.records]
     assert f"{file} line 4: index.min_share is now called index.min_probability." in said
-    assert "--set tracking.sure_score: tracking.sure_score is now called tracking.high_score_threshold." in said
+    assert "--set tracking.sure_score: tracking.sure_score is now called pose.high_score_threshold." in said
     assert len(said) == 5
 
 
@@ -105,7 +115,21 @@ def test_a_setting_under_both_names_is_a_fault(tmp_path):
         load_settings(None, ["index.min_share=0.5", "index.min_probability=0.6"])
 
 
-@pytest.mark.parametrize("new", RENAMED.values(), ids=".".join)
+def test_a_setting_that_moved_to_another_section_joins_what_is_there(tmp_path, caplog):
+    file = tmp_path / "config.yaml"
+    file.write_text("tracking:\n  high_score_threshold: 2\npose:\n  threads: 1\n")
+    with pytest.raises(ConfigurationError) as error:
+        load_settings(file)
+    assert str(error.value).startswith(f"{file} line 2: pose.high_score_threshold is 2; ")  # where the user wrote it
+    file.write_text("tracking:\n  high_score_threshold: 0.4\n  confirm_seconds: 0.3\npose:\n  threads: 1\n")
+    settings = load_settings(file)
+    assert (settings.pose.high_score_threshold, settings.pose.threads) == (0.4, 1)
+    assert settings.tracking.confirm_seconds == 0.3
+    with pytest.raises(ConfigurationError, match="pose is a section"):
+        load_settings(None, ["tracking.sure_score=0.4", "pose=3"])
+
+
+@pytest.mark.parametrize("new", set(RENAMED.values()), ids=".".join)
 def test_new_names_are_settings(new):
     section = Settings()
     for part in new:

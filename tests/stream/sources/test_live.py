@@ -14,10 +14,10 @@ from stream.reading.reader import BackgroundReader
 from stream.settings.model import SourceSettings
 from stream.sources import live as live_source
 from stream.sources import webcam
-from stream.sources.base import open_source
 from stream.sources.capture import Capture
 from stream.sources.devices import Camera
 from stream.sources.live import LiveSource, retry_seconds
+from stream.sources.opening import open_source
 from stream.sources.status import SourceState
 
 

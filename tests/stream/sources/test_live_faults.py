@@ -18,8 +18,8 @@ import pytest
 from stream.errors import SourceError
 from stream.reading.reader import BackgroundReader
 from stream.settings.model import SourceSettings
-from stream.sources.base import open_source
 from stream.sources.live import LiveSource
+from stream.sources.opening import open_source
 from stream.sources.status import SourceState
 
 WAITING, LIVE, STALLED = SourceState.WAITING, SourceState.LIVE, SourceState.STALLED

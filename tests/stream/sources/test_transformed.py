@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from stream.settings.model import SourceSettings
-from stream.sources.base import Source, open_source
+from stream.sources.base import Source
+from stream.sources.opening import open_source
 from stream.sources.status import SourceState
 from stream.sources.transformed import PreparedSource
 

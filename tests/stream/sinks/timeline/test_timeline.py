@@ -111,6 +111,7 @@ class TestCsv:
         }  # fmt: skip
         assert told == INTERVALS
         assert {line["mean_probability"] for line in lines} == {"0.0", "0.75"}
+        assert all(line["mean_share"] == line["mean_probability"] for line in lines)
         assert {line["from_time"] for line in lines} == {""}
 
     def test_a_live_source_counts_from_its_first_frame_and_tells_the_time_of_day(self, tmp_path, worlds):

@@ -14,7 +14,8 @@ import pytest
 
 from stream.errors import SinkError
 from stream.settings.model import OutputSettings
-from stream.sinks.base import BackgroundSink, Drawing
+from stream.sinks.background import BackgroundSink
+from stream.sinks.base import Drawing
 from stream.sinks.video.recording import Recording
 from stream.sources.base import SourceInfo
 from stream.sources.file import FileSource

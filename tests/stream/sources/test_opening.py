@@ -15,8 +15,9 @@ import pytest
 from pose.errors import StanceError
 from stream.errors import SourceError
 from stream.settings.model import SourceSettings
-from stream.sources.base import Source, open_source
+from stream.sources.base import Source
 from stream.sources.file import FileSource
+from stream.sources.opening import open_source
 from stream.sources.pictures import PictureSource
 from stream.sources.status import SourceState
 

@@ -1,0 +1,143 @@
+"""`Rows`: the examples of a database in memory, row by row, and what became of rows that were offered."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.search.backend import Neighbours
+from index.storage.examples import Examples
+from index.storage.known_pictures import KnownPictures
+
+__all__ = ["Added", "Outcome", "Rows"]
+
+
+class Outcome(StrEnum):
+    """What became of a row that was offered. Compares equal to its words."""
+
+    ADDED = "added"
+    DUPLICATE = "already in the database"
+    CONFLICT = "already in the database under another label"
+    UNTELLABLE = "too few keypoints"
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of N rows offered to `PostureIndex.add`.
+
+    Attributes:
+        outcomes: N, in the order offered.
+        rows: N rows of the database: the new one, or the one that stood in the way; −1 for an untellable posture.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    rows: tuple[int, ...]
+
+    @property
+    def count(self) -> int:
+        """How many were added."""
+        return self.outcomes.count(Outcome.ADDED)
+
+
+class Rows:
+    """R examples: a vector, a label and an origin each, and which pictures are among them.
+
+    Not thread-safe: `PostureIndex` locks.
+
+    Args:
+        neighbours: the R vectors, ready to search. Rows are added to it here.
+        labels: R names.
+        examples: R origins.
+
+    Attributes:
+        neighbours: the vectors.
+        labels: the label of every row.
+        known: rows by picture and person.
+    """
+
+    neighbours: Neighbours
+    labels: list[str]
+    known: KnownPictures
+
+    def __init__(self, neighbours: Neighbours, labels: Sequence[str], examples: Examples) -> None:
+        self.neighbours = neighbours
+        self.labels = []
+        self.known = KnownPictures()
+        self._example_parts = [examples]
+        self._class_codes: dict[str, int] = {}
+        self._codes: NDArray[np.int64] | None = None  # made when somebody asks
+        for label, digest, person in zip(labels, examples.digests, examples.people.tolist(), strict=True):
+            self._remember(label, digest, person)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The labels, in the order in which they first came."""
+        return tuple(self._class_codes)
+
+    @property
+    def codes(self) -> NDArray[np.int64]:
+        """Every row's label as its place in `classes`, int64 `[R]`."""
+        if self._codes is None:
+            self._codes = np.array([self._class_codes[label] for label in self.labels], np.int64)
+        return self._codes
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Rows per label."""
+        return dict(Counter(self.labels))
+
+    @property
+    def examples(self) -> Examples:
+        """Where every row came from."""
+        if len(self._example_parts) != 1:
+            self._example_parts = [Examples.concatenate(self._example_parts)]
+        return self._example_parts[0]
+
+    def vectors(self) -> NDArray[np.float32]:
+        """A copy of all vectors, float32 `[R, D]`."""
+        return np.array(self.neighbours.vectors())
+
+    def since(self, row: int) -> tuple[NDArray[np.float32], list[str], Examples]:
+        """Vectors, labels and origins from `row` on."""
+        return self.vectors()[row:], self.labels[row:], self.examples.select(range(row, len(self)))
+
+    def add(self, vectors: NDArray[np.float32], labels: Sequence[str], examples: Examples) -> Added:
+        """Add N rows, except those that cannot be told (a NaN in them) and people of pictures that are here already."""
+        told = np.atleast_1d(np.isfinite(vectors).all(axis=1))
+        outcomes: list[Outcome] = []
+        rows: list[int] = []
+        new: list[int] = []
+        for number, label in enumerate(labels):
+            digest, person = examples.digests[number], int(examples.people[number])
+            row = self.known.row(digest, person)
+            if not told[number]:
+                outcomes.append(Outcome.UNTELLABLE)
+                row = -1
+            elif row is None:
+                outcomes.append(Outcome.ADDED)
+                row = self._remember(str(label), digest, person)
+                new.append(number)
+            else:
+                outcomes.append(Outcome.DUPLICATE if self.labels[row] == label else Outcome.CONFLICT)
+            rows.append(row)
+        if new:
+            self.neighbours.add(vectors[new])
+            self._example_parts.append(examples.select(new))
+            self._codes = None
+        return Added(tuple(outcomes), tuple(rows))
+
+    def _remember(self, label: str, digest: str, person: int) -> int:
+        """Note a new row's label and origin; its number."""
+        row = len(self.labels)
+        self.labels.append(label)
+        self._class_codes.setdefault(label, len(self._class_codes))
+        self.known.remember(digest, person, row)
+        return row

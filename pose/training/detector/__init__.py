@@ -1,0 +1,1 @@
+"""Training of a person detector: PicoDet on labelled pictures in every turn."""

@@ -1,0 +1,61 @@
+"""What is said of a recording depends on the file and the settings alone: not on timing, other sources or workers."""
+
+from __future__ import annotations
+
+import itertools
+import time
+
+import numpy as np
+import pytest
+
+from index import PostureIndex, starter_prefix
+from pose import PoseEstimator
+from stream import scenes
+
+FRAMES = 60
+
+
+@pytest.fixture(scope="module")
+def clips(shared_videos):
+    return shared_videos / "gym_two_people.mp4", shared_videos / "running.mp4"
+
+
+@pytest.fixture(scope="module")
+def index():
+    return PostureIndex.load(starter_prefix(), device="cpu")
+
+
+def story(found, source, pause=lambda: None):
+    """What is said of the first frames of a source: boxes, keypoints, numbers and postures."""
+    told = []
+    for scene in found:
+        if scene.frame.source == str(source):
+            people = [(p.row, p.track, p.posture, p.classification.label, p.probability) for p in scene.people]
+            told.append((scene.frame.number, scene.poses.boxes, scene.poses.keypoints, people))
+        pause()
+        if len(told) == FRAMES:
+            break
+    found.close()
+    return told
+
+
+def assert_same(one, other):
+    assert len(one) == len(other) == FRAMES
+    for (number, boxes, keypoints, people), (its_number, its_boxes, its_keypoints, its_people) in zip(
+        one, other, strict=True
+    ):
+        assert number == its_number
+        np.testing.assert_array_equal(boxes, its_boxes)
+        np.testing.assert_array_equal(keypoints, its_keypoints)
+        assert people == its_people
+
+
+def test_workers_other_sources_and_a_slow_reader_change_nothing(clips, index):
+    clip, other = clips
+    with PoseEstimator(device="cpu", threads=1) as one_worker, PoseEstimator(device="cpu", threads=2) as two_workers:
+        alone = story(scenes(clip, one_worker, index), clip)
+        assert {person[1] for *_, people in alone for person in people} >= {1, 2}
+        assert_same(alone, story(scenes(clip, two_workers, index), clip))
+        pauses = itertools.cycle([0.0, 0.0, 0.02, 0.0, 0.005])
+        beside = scenes([other, clip], two_workers, index)
+        assert_same(alone, story(beside, clip, lambda: time.sleep(next(pauses))))
