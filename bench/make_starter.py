@@ -33,7 +33,7 @@ JUDGED_ON: Final = ("postures/test", "yoga/test", "coco_val300/images")
 _IN_SNAPSHOT: Final = "JPEGImages"
 
 
-def chosen_pictures(listing: Path = CHOSEN) -> dict[str, list[str]]:
+def chosen_pictures(listing: Path) -> dict[str, list[str]]:
     """By label, the names of the pictures in a list: a label and a name a line; a line that begins with # is a
     comment."""
     chosen: dict[str, list[str]] = {}
@@ -87,7 +87,7 @@ def lay_out(data: Path, snapshot: Path, into: Path) -> dict[str, tuple[int, int]
         if path.is_file():
             (into / path.parent.name).mkdir(exist_ok=True)
             os.symlink(path.resolve(), into / path.parent.name / path.name)
-    for label, names in chosen_pictures().items():
+    for label, names in chosen_pictures(CHOSEN).items():
         (into / label).mkdir(exist_ok=True)
         git_pictures(snapshot, _IN_SNAPSHOT, names, into / label)
     pictures = sorted(into.glob("*/*"))

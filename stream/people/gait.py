@@ -4,15 +4,17 @@ A single picture hardly tells a step from a stand, nor a walk from a jog. Two sp
 so that near and far people are alike, and both from media time so that the frame rate does not matter:
 
 - *swing*: how fast the ankles move against each other. Neither camera motion nor squatting changes it. It is taken over
-  pairs of frames about 0.2 s apart, without regard to which ankle is which, as a network mixes them up in side views;
+  pairs of frames about 0.17 s apart, without regard to which ankle is which, as a network mixes them up in side views;
 - *travel*: how fast the torso moves across the picture.
 
 What they should be follows from speed and from the angle between the way and the line of sight, which nobody knows, so
-the likelihood is averaged over both. People walk at 0.4–1.0 body heights per second and run from 1.2 on; the change is
-at about 2 m/s (Hreljac, 1995). In both, a step is about as long as the ankles get apart, so swing goes with travel where
-the view is from the side; of those who come along the line of sight only the lifting of the feet is seen. Swing is the
-least certain: the keypoint filter flattens fast ankles to about half their speed, so its spread is wide. The camera may
-pan, and keypoints may jump: either speed may also be anything.
+the likelihood is averaged over both. The change from walking to running is at about 2 m/s, 1.1 body heights per second
+(Hreljac, 1995). In both, ankles get apart by about a step, so swing goes with travel where the view is from the side;
+of those who come along the line of sight only the lifting of the feet is seen. The keypoint filter flattens the swing
+of fast ankles, so its spread is wide. The camera may follow a person or pan, and keypoints may jump: either speed may
+also be anything.
+
+Cadence by itself tells less: in a second there are two steps of a walk and three of a run, and a trot has two.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from statistics import median
+from functools import lru_cache
+from statistics import fmean, median
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -35,8 +38,8 @@ GAITS: Final = ("standing", "walking", "running")
 
 WINDOW_SECONDS: Final = 1.0  # two steps of a walk
 LEAST_SECONDS: Final = 0.6  # before that nothing is said: about one step
-SAMPLE_SECONDS: Final = 0.09  # frames that come faster say the same
-LAG_SECONDS: Final = 0.2
+SAMPLE_SECONDS: Final = 0.06  # frames that come faster say the same
+LAG_SECONDS: Final = 0.17
 LAGS_SECONDS: Final = (0.12, 0.34)  # between the frames of a pair: 3 frames per second are enough
 LEAST_PAIRS: Final = 3
 SEEN: Final = 0.3  # score of the ankles and of the torso that a sample needs
@@ -165,7 +168,7 @@ def _motion(samples: Sequence[_Sample]) -> Motion | None:
         return None
     height = median(sample.height for sample in samples)
     swings = [sample.swing for sample in samples if sample.swing is not None]
-    swing = median(swings) / height if len(swings) >= LEAST_PAIRS else math.nan
+    swing = fmean(swings) / height if len(swings) >= LEAST_PAIRS else math.nan
     middle = sum(sample.seconds for sample in samples) / len(samples)
     since = [sample.seconds - middle for sample in samples]
     x = sum(time * sample.x for time, sample in zip(since, samples, strict=True))
@@ -177,7 +180,7 @@ _Grid: TypeAlias = NDArray[np.float64]
 
 _ANGLES: Final = (np.arange(8) + 0.5) * (math.pi / 16)  # between way and line of sight, 0 to a right angle
 _SPEEDS: Final = {"walking": (0.4, 0.6, 0.8, 1.0), "running": (1.0, 1.4, 1.8, 2.2)}
-_SWING_OF_TRAVEL: Final = 1.3  # from the side
+_SWING_OF_TRAVEL: Final = 1.5  # from the side
 _LIFT_OF_SPEED: Final = 0.45  # what is seen of the feet from the front
 _REST_SWING: Final = 0.07  # trembling keypoints, shifting one's weight
 _SWING_SPREAD: Final = {"standing": 0.9, "walking": 0.45, "running": 0.45}  # of its logarithm
@@ -205,25 +208,25 @@ def _expected(gait: str) -> tuple[_Grid, _Grid, _Grid]:
     )
 
 
-_EXPECTED: Final = {gait: _expected(gait) for gait in GAITS}
+_TRAVEL, _SPREAD, _SWING = (np.concatenate(parts) for parts in zip(*map(_expected, GAITS), strict=True))
+_COUNTS: Final = np.array([len(_expected(gait)[0]) for gait in GAITS])
+_STARTS: Final = _COUNTS.cumsum() - _COUNTS
+_WIDTH: Final = np.repeat([_SWING_SPREAD[gait] for gait in GAITS], _COUNTS)
+_ROOT: Final = math.sqrt(2 * math.pi)
 
 
+@lru_cache(maxsize=256)  # a motion holds for several frames
 def gait_likelihoods(motion: Motion) -> tuple[float, float, float]:
     """How well standing, walking and running explain a motion: probabilities if nothing else were known, adding up
     to 1. Without ankles only travel counts."""
-    densities = []
-    for gait in GAITS:
-        travel, spread, swing = _EXPECTED[gait]
-        # Speeds across the picture are not negative, which doubles the density near zero.
-        along = np.exp(-0.5 * ((motion.travel - travel) / spread) ** 2) + np.exp(
-            -0.5 * ((motion.travel + travel) / spread) ** 2
-        )
-        likely = (1 - _ANY_TRAVEL) * along / (spread * math.sqrt(2 * math.pi)) + _ANY_TRAVEL / _ANY
-        if not math.isnan(motion.swing):
-            seen, width = max(motion.swing, _LEAST_SWING), _SWING_SPREAD[gait]
-            density = np.exp(-0.5 * (np.log(seen / swing) / width) ** 2) / (width * seen * math.sqrt(2 * math.pi))
-            likely = likely * ((1 - _ANY_SWING) * density + _ANY_SWING / _ANY)
-        densities.append(float(likely.mean()))
-    total = sum(densities)
-    standing, walking, running = (density / total for density in densities)
+    # Speeds across the picture are not negative, which doubles the density near zero.
+    along = np.exp(-0.5 * ((motion.travel - _TRAVEL) / _SPREAD) ** 2)
+    along += np.exp(-0.5 * ((motion.travel + _TRAVEL) / _SPREAD) ** 2)
+    likely = (1 - _ANY_TRAVEL) / _ROOT * along / _SPREAD + _ANY_TRAVEL / _ANY
+    if not math.isnan(motion.swing):
+        seen = max(motion.swing, _LEAST_SWING)
+        density = np.exp(-0.5 * (np.log(seen / _SWING) / _WIDTH) ** 2) / (_WIDTH * seen * _ROOT)
+        likely *= (1 - _ANY_SWING) * density + _ANY_SWING / _ANY
+    densities = np.add.reduceat(likely, _STARTS) / _COUNTS
+    standing, walking, running = (densities / densities.sum()).tolist()
     return standing, walking, running
