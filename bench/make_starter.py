@@ -2,9 +2,9 @@
 
     python -m bench.make_starter ../shared/data STANFORD40.git --out index/starter/pose_index
 
-Everyday postures come from the class folders of `postures/train`; people who walk from the pictures that
-`index/starter/walking.txt` names, read out of a git snapshot of the public repository Mehranai/stanford40_pose, bare or
-not. Near-copies of pictures that networks and databases are judged on are left out, so that figures of the starter
+Everyday postures come from the class folders of `postures/train`; people who walk, and more who stand, from pictures
+that `index/starter/chosen.txt` names, read out of a git snapshot of the repository Mehranai/stanford40_pose, bare
+or not. Near-copies of pictures that networks and databases are judged on are left out, so that figures of the starter
 database are honest. Needs two to five minutes on two cores.
 """
 
@@ -25,19 +25,23 @@ from index.posture_index import PostureIndex
 from pose.datasets.near_duplicates import near_duplicates
 from pose.estimator import PoseEstimator
 
-__all__ = ["JUDGED_ON", "WALKING", "git_pictures", "lay_out", "picture_names"]
+__all__ = ["CHOSEN", "JUDGED_ON", "chosen_pictures", "git_pictures", "lay_out"]
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-WALKING: Final = ROOT / "index" / "starter" / "walking.txt"
+CHOSEN: Final = ROOT / "index" / "starter" / "chosen.txt"
 JUDGED_ON: Final = ("postures/test", "yoga/test", "coco_val300/images")
-_LABEL: Final = "walking"
 _IN_SNAPSHOT: Final = "JPEGImages"
 
 
-def picture_names(listing: Path) -> list[str]:
-    """The names in a list, one a line; a line that begins with # is a comment."""
-    lines = listing.read_text(encoding="utf-8").splitlines()
-    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+def chosen_pictures(listing: Path) -> dict[str, list[str]]:
+    """By label, the names of the pictures in a list: a label and a name a line; a line that begins with # is a
+    comment."""
+    chosen: dict[str, list[str]] = {}
+    for line in listing.read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            label, name = line.split(maxsplit=1)
+            chosen.setdefault(label, []).append(name)
+    return chosen
 
 
 def git_pictures(snapshot: Path, folder: str, names: Sequence[str], into: Path) -> None:
@@ -47,7 +51,7 @@ def git_pictures(snapshot: Path, folder: str, names: Sequence[str], into: Path) 
         snapshot: the repository, with or without a work tree.
         folder: where the pictures lie in it.
         names: theirs.
-        into: an empty folder.
+        into: a folder.
 
     Raises:
         FileNotFoundError: the commit does not have one of them.
@@ -70,7 +74,7 @@ def lay_out(data: Path, snapshot: Path, into: Path) -> dict[str, tuple[int, int]
 
     Args:
         data: holds `postures/train` and the folders of `JUDGED_ON`.
-        snapshot: the repository with the pictures of people who walk.
+        snapshot: the repository with the chosen pictures.
         into: an empty folder; those of `postures/train` become links.
 
     Returns:
@@ -83,8 +87,9 @@ def lay_out(data: Path, snapshot: Path, into: Path) -> dict[str, tuple[int, int]
         if path.is_file():
             (into / path.parent.name).mkdir(exist_ok=True)
             os.symlink(path.resolve(), into / path.parent.name / path.name)
-    (into / _LABEL).mkdir()
-    git_pictures(snapshot, _IN_SNAPSHOT, picture_names(WALKING), into / _LABEL)
+    for label, names in chosen_pictures(CHOSEN).items():
+        (into / label).mkdir(exist_ok=True)
+        git_pictures(snapshot, _IN_SNAPSHOT, names, into / label)
     pictures = sorted(into.glob("*/*"))
     copies = near_duplicates(pictures, judged)
     for path in copies:
@@ -101,7 +106,7 @@ def lay_out(data: Path, snapshot: Path, into: Path) -> dict[str, tuple[int, int]
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="holds postures/train and the pictures that are judged on")
-    parser.add_argument("snapshot", type=Path, help="git repository with the pictures of people who walk")
+    parser.add_argument("snapshot", type=Path, help="git repository with the chosen pictures")
     parser.add_argument("--out", type=Path, default=Path("pose_index"), metavar="PREFIX", help="where to save")
     args = parser.parse_args()
     out = args.out.resolve()

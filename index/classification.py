@@ -59,6 +59,8 @@ class Classification:
             to 1, also when the classification is unknown. Empty without neighbours.
         certainty: lead of the best label in votes that are not made to add up to 1: small between two postures, and
             small far from all of them. It tells best what belongs to none of the labels.
+        gait: how well standing, walking and running explain the way the person moves, where that has taken part in the
+            probabilities of these three; adds up to 1. Empty in still pictures and where the motion is not known.
     """
 
     label: str | None
@@ -71,6 +73,7 @@ class Classification:
     distances: tuple[float, ...]
     probabilities: tuple[tuple[str, float], ...] = ()
     certainty: float = 0.0
+    gait: tuple[tuple[str, float], ...] = ()
 
 
 def vote(

@@ -14,6 +14,8 @@ from pose.estimator import PoseEstimator
 from pose.inference.steps import Steps, complete
 from pose.poses import Poses
 from stream.frame import Frame
+from stream.people.gait import Gait
+from stream.people.gait_vote import knows_gaits, with_gait
 from stream.people.keypoint_filter import KeypointFilter
 from stream.people.label_smoother import LabelSmoother
 from stream.people.pose_finder import PoseFinder
@@ -33,6 +35,7 @@ class _Memory:
     finder: PoseFinder | None  # None where the network finds everybody anew in every frame
     tracker: Tracker
     keypoint_filter: KeypointFilter | None
+    gait: Gait | None
     smoother: LabelSmoother
     size: tuple[int, int]  # height, width of the picture
     seconds: float = float("-inf")
@@ -171,6 +174,7 @@ class Recogniser:
         if followed.identities is None:
             return Scene(frame, followed.poses, _on_their_own(classifications))
         keys = [identity.key for identity in followed.identities]
+        classifications = self._with_gait(followed, keys, classifications)
         steadied = self._sources[frame.source].smoother.update(
             keys, followed.poses.boxes, classifications, followed.seconds
         )
@@ -181,6 +185,22 @@ class Recogniser:
             )
         ]
         return Scene(frame, followed.poses, tuple(people))
+
+    def _with_gait(
+        self, followed: Followed, keys: list[int], classifications: list[Classification]
+    ) -> list[Classification]:
+        """The classifications, with standing, walking and running told apart by motion where the database has them."""
+        source = followed.frame.source
+        gait, labels = self._sources[source].gait, self._indexes.get(source, self.index).classes
+        if gait is None or not knows_gaits(labels):
+            return classifications
+        naming = self.settings.index
+        return [
+            with_gait(classification, motion, labels, naming.min_probability, naming.min_margin)
+            for classification, motion in zip(
+                classifications, gait.update(keys, followed.poses.keypoints, followed.seconds), strict=True
+            )
+        ]
 
     def _new_memory(self, size: tuple[int, int], first_number: int) -> _Memory:
         tracking, filtering, smoothing = self.settings.tracking, self.settings.keypoint_filter, self.settings.smoothing
@@ -209,6 +229,7 @@ class Recogniser:
             )
             if filtering.enabled
             else None,
+            Gait() if smoothing.gait else None,
             LabelSmoother(
                 switch_seconds=smoothing.switch_seconds,
                 unknown_probability=smoothing.unknown_probability,

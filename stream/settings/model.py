@@ -127,6 +127,7 @@ class SmoothingSettings(_Section):
     unknown_probability: Annotated[float, Field(ge=0.05, lt=1)] = 0.25
     grace_seconds: Seconds = 1.0
     lag_seconds: Seconds = 2.0
+    gait: bool = True
 
 
 class OverlaySettings(_Section):

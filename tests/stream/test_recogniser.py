@@ -185,3 +185,38 @@ def test_why_nobody_knows_is_counted_and_told(index):
         name, still, live = "clip.mp4", False, False
 
     assert "unknown in single frames: too small 33%, too few keypoints 33%" in summary(Recording(), tally)
+
+
+def striding(seconds: float) -> np.ndarray:
+    """The upright person on a walk: 0.8 heights and 1.9 steps per second."""
+    keypoints = person(100 + 160 * seconds, 100)
+    keypoints[15:17, 0] += 42 * np.sin(np.pi * 1.9 * seconds) * np.array([1, -1])
+    return keypoints
+
+
+@pytest.fixture(scope="module")
+def walkers():
+    """Two gaits that no picture tells apart, and a posture."""
+    rng = np.random.default_rng(0)
+    index = PostureIndex("nose25")
+    embed = get_embedding("nose25")
+    for label, make in (("standing", person), ("walking", person), ("bowed", bowed)):
+        crowd = [make(300, 100) + np.pad(rng.normal(0, 4, (17, 2)), ((0, 0), (0, 1))) for _ in range(20)]
+        index.add(embed(poses(*[p.astype(np.float32) for p in crowd])), [label] * 20)
+    return index
+
+
+def test_walking_and_standing_are_told_apart_by_motion(walkers):
+    people = [poses(striding(n / 10), person(400, 100)) for n in range(30)]
+    recogniser = Recogniser(Script(*people), walkers)
+    *_, last = (scene for n in range(30) for scene in recogniser([frame(n)]))
+    assert [p.classification.best for p in last.people] == ["walking", "standing"]
+    assert all(p.classification.gait for p in last.people)
+
+
+def test_gait_takes_no_part_when_switched_off_or_where_nobody_walks_in_the_database(walkers, index):
+    people = [poses(striding(n / 10), person(400, 100)) for n in range(30)]
+    off = Settings.model_validate({"smoothing": {"gait": False}})
+    for recogniser in (Recogniser(Script(*people), walkers, off), Recogniser(Script(*people), index)):
+        *_, last = (scene for n in range(30) for scene in recogniser([frame(n)]))
+        assert not any(p.classification.gait for p in last.people)

@@ -1,0 +1,232 @@
+"""`Gait`: whether people stand, walk or run, told from how they move over about a second.
+
+A single picture hardly tells a step from a stand, nor a walk from a jog. Two speeds do, both in body heights per second
+so that near and far people are alike, and both from media time so that the frame rate does not matter:
+
+- *swing*: how fast the ankles move against each other. Neither camera motion nor squatting changes it. It is taken over
+  pairs of frames about 0.17 s apart, without regard to which ankle is which, as a network mixes them up in side views;
+- *travel*: how fast the torso moves across the picture.
+
+What they should be follows from speed and from the angle between the way and the line of sight, which nobody knows, so
+the likelihood is averaged over both. The change from walking to running is at about 2 m/s, 1.1 body heights per second
+(Hreljac, 1995). In both, ankles get apart by about a step, so swing goes with travel where the view is from the side;
+of those who come along the line of sight only the lifting of the feet is seen. The keypoint filter flattens the swing
+of fast ankles, so its spread is wide. The camera may follow a person or pan, and keypoints may jump: either speed may
+also be anything.
+
+Cadence by itself tells less: in a second there are two steps of a walk and three of a run, and a trot has two.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from statistics import fmean, median
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose.keypoints import Keypoint as K
+
+__all__ = ["GAITS", "Gait", "Motion", "gait_likelihoods"]
+
+GAITS: Final = ("standing", "walking", "running")
+"""The labels that gait tells apart, in the order of its likelihoods."""
+
+WINDOW_SECONDS: Final = 1.0  # two steps of a walk
+LEAST_SECONDS: Final = 0.6  # before that nothing is said: about one step
+SAMPLE_SECONDS: Final = 0.06  # frames that come faster say the same
+LAG_SECONDS: Final = 0.17
+LAGS_SECONDS: Final = (0.12, 0.34)  # between the frames of a pair: 3 frames per second are enough
+LEAST_PAIRS: Final = 3
+SEEN: Final = 0.3  # score of the ankles and of the torso that a sample needs
+FASTEST: Final = 4.0  # body heights per second; whoever is faster was cut to
+TORSO_SHARE: Final = 0.29  # shoulders to hips, of the body height (Winter, 2009)
+BODY_SHARE: Final = 0.78  # shoulders to hips and on to an ankle
+
+_TORSO: Final = (K.LEFT_SHOULDER, K.RIGHT_SHOULDER, K.LEFT_HIP, K.RIGHT_HIP)
+_ANKLES: Final = (K.LEFT_ANKLE, K.RIGHT_ANKLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """How somebody moved in the last second.
+
+    Attributes:
+        swing: of the ankles against each other, body heights per second; NaN where they were not seen.
+        travel: of the torso across the picture, body heights per second.
+    """
+
+    swing: float
+    travel: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    seconds: float
+    x: float  # of the torso, px
+    y: float
+    height: float  # of the body, px
+    apart: tuple[float, float] | None  # from ankle to ankle, px; None where one was not seen
+    swing: float | None  # with an earlier sample, px per second
+
+
+@dataclass(slots=True)
+class _Memory:
+    samples: list[_Sample] = field(default_factory=list)
+    motion: Motion | None = None
+
+
+class Gait:
+    """Watches the people of one source move. Not thread-safe; use one per source.
+
+    Args:
+        gap_seconds: whoever was out of sight for longer is watched anew.
+    """
+
+    def __init__(self, *, gap_seconds: float = 0.4) -> None:
+        self._gap_seconds = gap_seconds
+        self._people: dict[int, _Memory] = {}
+
+    def update(self, keys: Sequence[int], keypoints: NDArray[np.float32], seconds: float) -> list[Motion | None]:
+        """How the people of one more frame move; None for those who were not watched for long enough.
+
+        Args:
+            keys: the tracker's, one per person.
+            keypoints: `[N, 17, 3]`: x, y in px and score.
+            seconds: the frame's time on a clock that never goes back.
+        """
+        torso = keypoints[:, _TORSO]  # [N, 4, 3]
+        shoulders, hips = torso[:, :2, :2].mean(axis=1), torso[:, 2:, :2].mean(axis=1)
+        ankles = keypoints[:, _ANKLES, :2]
+        long = np.linalg.norm(shoulders - hips, axis=1)
+        legs = np.linalg.norm(ankles - hips[:, None], axis=2).max(axis=1, initial=0.0)
+        seen = keypoints[:, _ANKLES, 2].min(axis=1, initial=1.0) >= SEEN
+        heights = np.maximum(long / TORSO_SHARE, np.where(seen, (long + legs) / BODY_SHARE, 0.0)).tolist()
+        apart = (ankles[:, 0] - ankles[:, 1]).tolist()
+        places = ((shoulders + hips) / 2).tolist()
+        told = torso[..., 2].min(axis=1, initial=1.0) >= SEEN
+        people: dict[int, _Memory] = {}
+        for row, key in enumerate(keys):
+            memory = people[key] = self._people.get(key) or _Memory()
+            if told[row] and heights[row] > 0:
+                self._watch(memory, seconds, places[row], heights[row], tuple(apart[row]) if seen[row] else None)
+            elif memory.samples and seconds - memory.samples[-1].seconds > self._gap_seconds:
+                people[key] = _Memory()
+        for key, memory in self._people.items():  # out of sight, perhaps for a moment only
+            if key not in people and memory.samples and seconds - memory.samples[-1].seconds <= self._gap_seconds:
+                people[key] = memory
+        self._people = people
+        return [people[key].motion for key in keys]
+
+    def _watch(
+        self,
+        memory: _Memory,
+        seconds: float,
+        place: Sequence[float],
+        height: float,
+        apart: tuple[float, float] | None,
+    ) -> None:
+        samples = memory.samples
+        if samples:
+            last = samples[-1]
+            elapsed = seconds - last.seconds
+            moved = math.dist(place, (last.x, last.y))
+            if elapsed > self._gap_seconds or moved > FASTEST * height * max(elapsed, SAMPLE_SECONDS):
+                samples.clear()
+                memory.motion = None
+            elif elapsed < SAMPLE_SECONDS:
+                return
+        swing = None if apart is None else _swing(samples, seconds, apart)
+        samples.append(_Sample(seconds, place[0], place[1], height, apart, swing))
+        while samples[0].seconds < seconds - WINDOW_SECONDS:
+            samples.pop(0)
+        memory.motion = _motion(samples)
+
+
+def _swing(samples: Sequence[_Sample], seconds: float, apart: tuple[float, float]) -> float | None:
+    """How fast the way from ankle to ankle changes, px per second, since the sample that is nearest to `LAG_SECONDS`
+    ago; None where there is none. Without regard to which ankle is which."""
+    best, partner = math.inf, None
+    for sample in reversed(samples):
+        lag = seconds - sample.seconds
+        if lag > LAGS_SECONDS[1]:
+            break
+        if lag >= LAGS_SECONDS[0] and sample.apart is not None and abs(lag - LAG_SECONDS) < best:
+            best, partner = abs(lag - LAG_SECONDS), sample
+    if partner is None or partner.apart is None:
+        return None
+    (x, y), (old_x, old_y) = apart, partner.apart
+    return min(math.hypot(x - old_x, y - old_y), math.hypot(x + old_x, y + old_y)) / (seconds - partner.seconds)
+
+
+def _motion(samples: Sequence[_Sample]) -> Motion | None:
+    if samples[-1].seconds - samples[0].seconds < LEAST_SECONDS:
+        return None
+    height = median(sample.height for sample in samples)
+    swings = [sample.swing for sample in samples if sample.swing is not None]
+    swing = fmean(swings) / height if len(swings) >= LEAST_PAIRS else math.nan
+    middle = sum(sample.seconds for sample in samples) / len(samples)
+    since = [sample.seconds - middle for sample in samples]
+    x = sum(time * sample.x for time, sample in zip(since, samples, strict=True))
+    y = sum(time * sample.y for time, sample in zip(since, samples, strict=True))
+    return Motion(swing, math.hypot(x, y) / sum(time * time for time in since) / height)  # the slope of least squares
+
+
+_Grid: TypeAlias = NDArray[np.float64]
+
+_ANGLES: Final = (np.arange(8) + 0.5) * (math.pi / 16)  # between way and line of sight, 0 to a right angle
+_SPEEDS: Final = {"walking": (0.4, 0.6, 0.8, 1.0), "running": (1.0, 1.4, 1.8, 2.2)}
+_SWING_OF_TRAVEL: Final = 1.5  # from the side
+_LIFT_OF_SPEED: Final = 0.45  # what is seen of the feet from the front
+_REST_SWING: Final = 0.07  # trembling keypoints, shifting one's weight
+_SWING_SPREAD: Final = {"standing": 0.9, "walking": 0.45, "running": 0.45}  # of its logarithm
+_LEAST_SWING: Final = 0.02  # below it is only noise
+_REST_TRAVEL: Final = 0.07  # leaning, and noise
+_TRAVEL_SPREAD: Final = 0.12  # of the speed
+_FOLLOWED_TRAVEL: Final = 0.25  # of people whom the camera follows, or who are on a treadmill: half of the cases
+_ANY: Final = 3.0  # body heights per second: up to this any speed is possible, however one moves,
+_ANY_TRAVEL: Final = 0.1  # with this probability: the camera pans
+_ANY_SWING: Final = 0.05  # keypoints jump
+
+
+def _expected(gait: str) -> tuple[_Grid, _Grid, _Grid]:
+    """Travel, its standard deviation, and swing of the cases of a gait, which are equally likely: `[C]` each."""
+    if gait not in _SPEEDS:
+        return np.zeros(1), np.array([_REST_TRAVEL]), np.array([_REST_SWING])
+    speed, angle = (grid.ravel() for grid in np.meshgrid(_SPEEDS[gait], _ANGLES))
+    travel, spread = speed * np.sin(angle), _REST_TRAVEL + _TRAVEL_SPREAD * speed
+    swing = np.hypot(_SWING_OF_TRAVEL * travel, _LIFT_OF_SPEED * speed)
+    still = np.zeros_like(travel)
+    return (
+        np.concatenate((travel, still)),
+        np.concatenate((spread, still + _FOLLOWED_TRAVEL)),
+        np.concatenate((swing, swing)),
+    )
+
+
+_TRAVEL, _SPREAD, _SWING = (np.concatenate(parts) for parts in zip(*map(_expected, GAITS), strict=True))
+_COUNTS: Final = np.array([len(_expected(gait)[0]) for gait in GAITS])
+_STARTS: Final = _COUNTS.cumsum() - _COUNTS
+_WIDTH: Final = np.repeat([_SWING_SPREAD[gait] for gait in GAITS], _COUNTS)
+_ROOT: Final = math.sqrt(2 * math.pi)
+
+
+@lru_cache(maxsize=256)  # a motion holds for several frames
+def gait_likelihoods(motion: Motion) -> tuple[float, float, float]:
+    """How well standing, walking and running explain a motion: probabilities if nothing else were known, adding up
+    to 1. Without ankles only travel counts."""
+    # Speeds across the picture are not negative, which doubles the density near zero.
+    along = np.exp(-0.5 * ((motion.travel - _TRAVEL) / _SPREAD) ** 2)
+    along += np.exp(-0.5 * ((motion.travel + _TRAVEL) / _SPREAD) ** 2)
+    likely = (1 - _ANY_TRAVEL) / _ROOT * along / _SPREAD + _ANY_TRAVEL / _ANY
+    if not math.isnan(motion.swing):
+        seen = max(motion.swing, _LEAST_SWING)
+        density = np.exp(-0.5 * (np.log(seen / _SWING) / _WIDTH) ** 2) / (_WIDTH * seen * _ROOT)
+        likely *= (1 - _ANY_SWING) * density + _ANY_SWING / _ANY
+    densities = np.add.reduceat(likely, _STARTS) / _COUNTS
+    standing, walking, running = (densities / densities.sum()).tolist()
+    return standing, walking, running
