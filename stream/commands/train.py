@@ -15,7 +15,7 @@ from pose.networks.architecture import NETWORKS
 if TYPE_CHECKING:
     from pose.datasets.labelled import LabelledPicture, LabelledSet
     from pose.networks.yolov7_pose import YoloPose
-    from pose.training.settings import TrainingSettings
+    from pose.training.yolo.settings import TrainingSettings
     from stream.settings.model import Settings
 
 __all__ = ["register"]
@@ -34,7 +34,7 @@ def register(subparsers: Any) -> None:
     It sets `run`, a function of the parsed arguments and the `Settings` that gives the exit code. Faults of the user
     rise as `StanceError`, ctrl-C as `KeyboardInterrupt`.
     """
-    from pose.training.settings import TrainingSettings
+    from pose.training.yolo.settings import TrainingSettings
 
     ours = TrainingSettings()
     text = "teach a network to find people and their keypoints, from labelled pictures"
@@ -106,7 +106,7 @@ def _train(args: argparse.Namespace, settings: Settings) -> int:
     from pose.datasets.reading import read_labelled
     from pose.inference.device import choose_device
     from pose.training.plot import plot_history
-    from pose.training.trainer import BEST, LAST, Trainer
+    from pose.training.yolo.trainer import BEST, LAST, Trainer
 
     device = choose_device(settings.pose.device)
     if settings.pose.threads:
@@ -145,9 +145,9 @@ def _train(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _settings(args: argparse.Namespace) -> TrainingSettings:
-    from pose.training.augmentation import AugmentationSettings
-    from pose.training.loss import LossSettings
-    from pose.training.settings import TrainingSettings
+    from pose.training.yolo.augmentation import AugmentationSettings
+    from pose.training.yolo.loss import LossSettings
+    from pose.training.yolo.settings import TrainingSettings
 
     return TrainingSettings(
         epochs=args.epochs,
@@ -193,7 +193,7 @@ def _refuse_overlap(pictures: list[LabelledPicture], val: LabelledSet) -> None:
 def _model(args: argparse.Namespace) -> tuple[YoloPose, bool]:
     """The network to train, and whether it was trained before."""
     from pose.networks.architecture import Architecture
-    from pose.training.fresh import fresh_network
+    from pose.training.yolo.fresh import fresh_network
     from pose.weight_files.checkpoint import load_network
     from pose.weight_files.location import find_weights
 

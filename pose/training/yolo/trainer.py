@@ -21,27 +21,21 @@ from pose.errors import TrainingError
 from pose.inference.device import cpu_has_bf16
 from pose.networks.yolov7_pose import YoloPose
 from pose.training.average import AverageWeights
-from pose.training.batches import Batch, Batches, picture_weights
-from pose.training.loss import LOSS_PARTS, PoseLoss
+from pose.training.kept_files import BEST, LAST, STATE, write_history
+from pose.training.loop import BAR, LOSS_MEMORY, MAX_BROKEN_STEPS, SAVE_SECONDS
 from pose.training.memory import keep_freed_memory
-from pose.training.rendering import ResidentPictures
-from pose.training.settings import TrainingSettings
 from pose.training.state_file import load_state, save_state
+from pose.training.yolo.batches import Batch, Batches, picture_weights
+from pose.training.yolo.loss import LOSS_PARTS, PoseLoss
+from pose.training.yolo.rendering import ResidentPictures
+from pose.training.yolo.settings import TrainingSettings
 from pose.weight_files.checkpoint import save_network
 
-__all__ = ["BEST", "HISTORY", "LAST", "STATE", "Trainer"]
+__all__ = ["Trainer"]
 
 log = logging.getLogger(__name__)
 
-BEST: Final = "best.safetensors"
-LAST: Final = "last.safetensors"
-STATE: Final = "state.pt"
-HISTORY: Final = "history.csv"
-MAX_BROKEN_STEPS: Final = 20
 TRAINED_UPDATES: Final = 500  # what weights that were trained before count for in the average
-SAVE_SECONDS: Final = 600.0
-LOSS_MEMORY: Final = 0.98
-BAR: Final = "training: {percentage:4.1f}%|{bar:20}| {elapsed}<{remaining} {postfix}"
 
 Evaluate = Callable[[Path, Path], dict[str, float]]
 
@@ -312,6 +306,4 @@ class Trainer:
             },
             self.folder / STATE,
         )
-        columns = list(dict.fromkeys(name for row in self.history for name in row))
-        lines = [columns, *([f"{row.get(name, '')}" for name in columns] for row in self.history)] if columns else []
-        (self.folder / HISTORY).write_text("".join(",".join(line) + "\n" for line in lines), encoding="utf-8")
+        write_history(self.history, self.folder)
