@@ -40,7 +40,8 @@ def plot_history(
     last = panels[len(losses)]
     _draw(last, history, figures)
     last.set_title("judged")
-    last.legend()
+    if last.lines:
+        last.legend()
     for panel in panels[: len(losses) + 1]:
         panel.set_xlabel("samples")
         panel.grid(alpha=0.3)

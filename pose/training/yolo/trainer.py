@@ -98,7 +98,7 @@ class Trainer:
         self._resident = resident
         self.samples = self.steps = 0
         self.seconds = 0.0
-        self.best_ap = -1.0
+        self.best = -1.0
         self.history: list[dict[str, float]] = []
         self._evaluated = 0  # how many evaluations are done
 
@@ -142,7 +142,7 @@ class Trainer:
         self._average.load(state["average"], state["updates"])
         self._optimiser.load_state_dict(state["optimiser"])
         self.samples, self.steps, self.seconds = state["samples"], state["steps"], state["seconds"]
-        self.best_ap, self.history, self._evaluated = state["best_ap"], state["history"], state["evaluated"]
+        self.best, self.history, self._evaluated = state["best_ap"], state["history"], state["evaluated"]
 
     def run(self) -> None:
         """Train to the end. What was learnt is kept whenever it ends: by ctrl-C too.
@@ -221,7 +221,7 @@ class Trainer:
     def _describe(self, means: Tensor, speed: float) -> str:
         size = self.settings.size_at(self.progress)
         losses = " ".join(f"{name} {value:.3f}" for name, value in zip(LOSS_PARTS, means.tolist(), strict=True))
-        best = f" AP {self.best_ap:.3f}" if self.best_ap >= 0 else ""
+        best = f" AP {self.best:.3f}" if self.best >= 0 else ""
         return f"{speed:.1f} samples/s {size} px {losses}{best}"
 
     def _step(self, batch: Batch, resident: ResidentPictures | None) -> Tensor | None:
@@ -264,8 +264,8 @@ class Trainer:
             row |= {name: round(value, 5) for name, value in zip(LOSS_PARTS, means.tolist(), strict=True)}
         if self._evaluate is not None:
             row |= self._evaluate(self.folder / LAST, self.folder)
-        if row.get("ap", 0.0) > self.best_ap:
-            self.best_ap = row.get("ap", 0.0)
+        if row.get("ap", 0.0) > self.best:
+            self.best = row.get("ap", 0.0)
             (self.folder / BEST).write_bytes((self.folder / LAST).read_bytes())
         self.history.append(row)
         self.save()
@@ -300,7 +300,7 @@ class Trainer:
                 "samples": self.samples,
                 "steps": self.steps,
                 "seconds": self.seconds,
-                "best_ap": self.best_ap,
+                "best_ap": self.best,
                 "history": self.history,
                 "evaluated": self._evaluated,
             },

@@ -69,7 +69,7 @@ def test_twenty_steps(tmp_path, made_people, network):
     assert {path.name for path in (tmp_path / "out").iterdir()} == {BEST, LAST, STATE, HISTORY}
     rows = list(csv.DictReader((tmp_path / "out" / HISTORY).open()))
     assert [row["ap"] for row in rows] == ["0.1", "0.2"]
-    assert trainer.best_ap == pytest.approx(0.2)
+    assert trainer.best == pytest.approx(0.2)
     assert (tmp_path / "out" / BEST).read_bytes() != b""
 
 
