@@ -33,7 +33,7 @@ class LoopSettings:
     epochs: float = 5.0
     minutes: float | None = None
     batch: int = 16
-    learning_rate: float = 4e-4
+    learning_rate: float = 1e-4
     last_share: float = 0.02
     warm_up_steps: int = 100
     weight_decay: float = 0.01

@@ -57,7 +57,7 @@ OPTIONS: Final = (
     Option("--batch", "samples per step (16; yolov7 32, at the first size)", how={"type": int}),
     Option(
         "--learning-rate",
-        "highest (picodet-s 0.0005, in shares of a filter's size; tinypose 0.0004; yolov7 0.002)",
+        "highest (picodet-s 0.0005, in shares of a filter's size; tinypose 0.0001; yolov7 0.002)",
         how={"type": float, "metavar": "R"},
     ),
     Option("--evaluations", "how often to judge (10; yolov7 8)", how={"type": int}),
@@ -67,7 +67,7 @@ OPTIONS: Final = (
         how={"metavar": "SET=W", "action": "append"},
     ),
     Option(
-        "--teacher", "weight of the loss that holds the network to what it knew; 0: none (picodet-s 2, tinypose 0.5)",
+        "--teacher", "weight of the loss that holds the network to what it knew; 0: none (picodet-s 2, tinypose 1.5)",
         TOPDOWN, {"type": float, "metavar": "W"},
     ),
     Option(
