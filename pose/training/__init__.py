@@ -1,1 +1,1 @@
-"""Teaching a network to find people: assignment, loss, augmentation, and the loop around them."""
+"""Teaching networks to find people: what trainings share; a room for each kind of network."""

@@ -7,6 +7,7 @@ import math
 import sys
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
@@ -18,18 +19,20 @@ from tqdm import tqdm
 from pose.errors import TrainingError
 from pose.inference.device import cpu_has_bf16
 from pose.training.average import AverageWeights
-from pose.training.fast_gradients import use_fast_gradients
+from pose.training.kept_files import BEST, LAST, STATE, write_history
 from pose.training.loop_settings import LoopSettings
 from pose.training.memory import keep_freed_memory
-from pose.training.relative_adamw import RelativeAdamW
 from pose.training.state_file import load_state, save_state
-from pose.training.trainer import BAR, BEST, HISTORY, LAST, LOSS_MEMORY, MAX_BROKEN_STEPS, SAVE_SECONDS, STATE
 from pose.weight_files.plain_weights import write_state
 
-__all__ = ["TrainingLoop"]
+__all__ = ["BAR", "LOSS_MEMORY", "MAX_BROKEN_STEPS", "SAVE_SECONDS", "TrainingLoop"]
 
 log = logging.getLogger(__name__)
 
+BAR: Final = "training: {percentage:4.1f}%|{bar:20}| {elapsed}<{remaining} {postfix}"
+LOSS_MEMORY: Final = 0.98  # of the mean losses that are shown
+MAX_BROKEN_STEPS: Final = 20
+SAVE_SECONDS: Final = 600.0
 TRAINED_UPDATES: Final = 200  # what the weights that training begins with count for in the average
 
 S = TypeVar("S", bound=LoopSettings)
@@ -48,6 +51,7 @@ class TrainingLoop(ABC, Generic[S]):
         folder: where to keep it all; made if it is missing.
         settings: how.
         device: where to train.
+        header: what weights files say of themselves, `topdown_header` for instance, besides how much was learnt.
 
     Raises:
         TrainingError: the folder cannot be used.
@@ -56,8 +60,16 @@ class TrainingLoop(ABC, Generic[S]):
     PARTS: ClassVar[tuple[str, ...]]
     """Names of the losses' parts."""
 
+    OPTIMISER: ClassVar[type[torch.optim.AdamW]] = torch.optim.AdamW
+
     def __init__(
-        self, network: nn.Module, samples: int, folder: str | Path, settings: S, device: torch.device | None = None
+        self,
+        network: nn.Module,
+        samples: int,
+        folder: str | Path,
+        settings: S,
+        device: torch.device | None = None,
+        header: Mapping[str, str] | None = None,
     ):
         self.settings = settings
         self.folder = Path(folder)
@@ -68,11 +80,10 @@ class TrainingLoop(ABC, Generic[S]):
             raise TrainingError(f"{self.folder} cannot be made: {error.strerror}. Name another with --out.") from error
         # Channels last is up to 1.5 times as fast as the other order (Zen 5, one thread).
         self._network = network.to(self.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-        if self.device.type == "cpu":
-            use_fast_gradients(self._network)
         self._average = AverageWeights(self._network, settings.average_decay, TRAINED_UPDATES)
-        self._optimiser = RelativeAdamW(self._parameter_groups(), lr=settings.learning_rate, fused=True)
+        self._optimiser = self.OPTIMISER(self._parameter_groups(), lr=settings.learning_rate, fused=True)
         self._epoch = samples
+        self._header = dict(header or {})
         self.steps = 0
         self.seconds = 0.0
         self.best = -1.0
@@ -245,7 +256,7 @@ class TrainingLoop(ABC, Generic[S]):
         write_state(
             self._average.state,
             self.folder / LAST,
-            {"trained_samples": str(self.samples), "trained_minutes": f"{self.seconds / 60:.1f}"},
+            {**self._header, "trained_samples": str(self.samples), "trained_minutes": f"{self.seconds / 60:.1f}"},
         )
         save_state(
             {
@@ -261,6 +272,4 @@ class TrainingLoop(ABC, Generic[S]):
             },
             self.folder / STATE,
         )
-        columns = list(dict.fromkeys(name for row in self.history for name in row))
-        lines = [columns, *([f"{row.get(name, '')}" for name in columns] for row in self.history)] if columns else []
-        (self.folder / HISTORY).write_text("".join(",".join(line) + "\n" for line in lines), encoding="utf-8")
+        write_history(self.history, self.folder)

@@ -18,7 +18,7 @@ from pose.networks.picodet import PicoDet
 from pose.networks.tinypose import TinyPose
 from pose.weight_files.safetensors_file import halved, listed, read_safetensors, write_safetensors
 
-__all__ = ["TOPDOWN_NETWORKS", "TopdownWeights", "load_topdown", "save_topdown"]
+__all__ = ["TOPDOWN_NETWORKS", "TopdownWeights", "load_topdown", "save_topdown", "topdown_header"]
 
 TOPDOWN_NETWORKS: Final[dict[str, type[PicoDet | TinyPose]]] = {"picodet-s": PicoDet, "tinypose": TinyPose}
 """Name and class of the networks, each of the published size."""
@@ -72,16 +72,26 @@ def save_topdown(
     published = TOPDOWN_NETWORKS[names[0]]().state_dict()
     if {key: value.shape for key, value in state.items()} != {key: value.shape for key, value in published.items()}:
         raise ValueError(f"only a {names[0]} of the published size can be saved")
+    header = topdown_header(names[0], input_size, origin)
+    write_safetensors(Path(file), {key: halved(value) for key, value in state.items()}, {**(notes or {}), **header})
+
+
+def topdown_header(name: str, input_size: tuple[int, int], origin: str) -> dict[str, str]:
+    """What a file says of itself, so that `load_topdown` takes it.
+
+    Args:
+        name: one of `TOPDOWN_NETWORKS`.
+        input_size: width and height in pixels.
+        origin: where the weights come from, and under which licence.
+    """
     width, height = input_size
-    metadata = {
-        **(notes or {}),
+    return {
         **FIXED,
-        "network": names[0],
-        "keypoints": KEYPOINTS[names[0]],
+        "network": name,
+        "keypoints": KEYPOINTS[name],
         "input_size": f"{width}x{height}",
         "origin": origin,
     }
-    write_safetensors(Path(file), {key: halved(value) for key, value in state.items()}, metadata)
 
 
 def load_topdown(file: str | Path, name: str | None = None) -> TopdownWeights:

@@ -15,7 +15,7 @@ from pose.datasets.labelled import LabelledPicture
 from pose.errors import PictureError, TrainingError
 from pose.evaluation.box_average_precision import box_average_precision
 from pose.inference.nms import non_maximum_suppression
-from pose.networks.picodet import decode
+from pose.networks.picodet import STRIDES, decode
 from pose.training.detector.picture_augmentation import quarter_turned
 
 __all__ = ["QUARTER_TURNS", "BoxHoldOut", "detector_input"]
@@ -34,14 +34,16 @@ class BoxHoldOut:
 
     Args:
         pictures: in which everybody is labelled, or in a crowd.
-        side: of the squares, pixels.
+        side: of the squares, pixels; a multiple of 64.
 
     Raises:
-        TrainingError: nobody is labelled.
+        TrainingError: nobody is labelled, or the network does not take such squares.
         PictureError: a picture cannot be read.
     """
 
     def __init__(self, pictures: Sequence[LabelledPicture], side: int = 320):
+        if side <= 0 or side % STRIDES[-1]:
+            raise TrainingError(f"The side to judge at is {side}. Give a multiple of {STRIDES[-1]}.")
         if not any((~picture.crowd).any() for picture in pictures):
             raise TrainingError(f"Nobody is labelled in the {len(pictures)} pictures to judge by.")
         self._side = side

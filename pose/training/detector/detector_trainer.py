@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -18,7 +18,9 @@ from pose.training.detector.box_hold_out import BoxHoldOut, detector_input
 from pose.training.detector.detector_loss import DetectorLoss, turned_levels
 from pose.training.detector.picture_batches import PictureBatches
 from pose.training.detector.settings import DetectorTrainingSettings
+from pose.training.fast_gradients import use_fast_gradients
 from pose.training.loop import TrainingLoop
+from pose.training.relative_adamw import RelativeAdamW
 
 __all__ = ["DetectorTrainer"]
 
@@ -34,12 +36,14 @@ class DetectorTrainer(TrainingLoop[DetectorTrainingSettings]):
         hold_out: pictures to judge by; None keeps the last weights as the best.
         teach_itself: whether the network as it is now is a teacher: its answer to the upright picture, turned with it.
         device: where to train.
+        header: what weights files say of themselves.
 
     Raises:
         TrainingError: nobody is labelled, or the folder cannot be used.
     """
 
     PARTS: ClassVar[tuple[str, ...]] = DetectorLoss.PARTS
+    OPTIMISER: ClassVar[type[torch.optim.AdamW]] = RelativeAdamW
 
     def __init__(
         self,
@@ -51,12 +55,15 @@ class DetectorTrainer(TrainingLoop[DetectorTrainingSettings]):
         hold_out: BoxHoldOut | None = None,
         teach_itself: bool = True,
         device: torch.device | None = None,
+        header: Mapping[str, str] | None = None,
     ):
         if not any((~picture.crowd).any() for picture in pictures):
             raise TrainingError(
                 f"Nobody is labelled in {len(pictures)} pictures. See `stance train --help` for formats."
             )
-        super().__init__(network, len(pictures), folder, settings or DetectorTrainingSettings(), device)
+        super().__init__(network, len(pictures), folder, settings or DetectorTrainingSettings(), device, header)
+        if self.device.type == "cpu":
+            use_fast_gradients(self._network)
         self._teacher = copy.deepcopy(self._network).eval().requires_grad_(False) if teach_itself else None
         self._hold_out = hold_out
         own = self.settings

@@ -19,6 +19,8 @@ class DetectorTrainingSettings(LoopSettings):
     """How to train.
 
     Attributes:
+        learning_rate: the highest, in shares of a filter's size a step. The noise of gradients alone moves filters by
+            about √steps of it: PicoDet bears 1 %, at 4 % its AP falls by 0.11.
         sides: of the samples in pixels, multiples of 64, with the share of batches that have it.
         upright_share: of the figure that the best weights are chosen by; the rest is the turned pictures'.
         teacher_degrees: the teacher is followed in samples turned by up to this much before their quarter turns.
@@ -26,6 +28,8 @@ class DetectorTrainingSettings(LoopSettings):
         loss, augmentation: see there.
     """
 
+    learning_rate: float = 5e-4
+    warm_up_steps: int = 50
     sides: Mapping[int, float] = field(default_factory=lambda: {320: 0.7, 256: 0.15, 384: 0.1, 192: 0.05})
     upright_share: float = 0.6
     teacher_degrees: float = 15.0

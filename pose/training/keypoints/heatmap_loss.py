@@ -35,7 +35,7 @@ class HeatmapLossSettings:
     hidden: float = 0.7
     absent: float = 0.05
     cut_off: float = 0.3
-    teacher: float = 0.5
+    teacher: float = 1.5
 
 
 def heatmaps(keypoints: Tensor, shape: tuple[int, int], sigma: float) -> Tensor:

@@ -19,7 +19,7 @@ from pose.datasets.labelled import LabelledPicture
 from pose.errors import LabelsMissing, PictureError, TrainingError
 from pose.keypoints import KEYPOINT_COUNT
 
-__all__ = ["CROP_SIDE", "PackedCrops", "pack_crops"]
+__all__ = ["CROP_SIDE", "ROOM", "PackedCrops", "pack_crops"]
 
 CROP_SIDE: Final = 384
 ROOM: Final = 2.0  # side of the crop over the height of the person's box, grown to the network's 3:4

@@ -1,4 +1,4 @@
-"""`stance train` as a user meets it."""
+"""`stance train` of the one-shot networks as a user meets it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ import pytest
 from stream.cli import main
 from tests.pose.training.conftest import draw_people
 
-QUICK = ["--init", "none", "--sizes", "0:64", "--batch", "4", "--workers", "0", "--val-size", "64"]
+TINY = ["--network", "yolov7-tiny-pose"]
+QUICK = [*TINY, "--init", "none", "--sizes", "0:64", "--batch", "4", "--workers", "0", "--val-size", "64"]
 
 
 def test_from_labelled_pictures_to_weights_that_can_be_judged(tmp_path, capsys):
@@ -61,7 +62,7 @@ def test_faults_are_one_sentence(tmp_path, capsys, arguments, sentence):
     draw_people(tmp_path / "made", 2)
     filled = [argument.format(made=tmp_path / "made") for argument in arguments]
     fresh = [] if "--init" in arguments else ["--init", "none"]
-    assert main(["train", *filled, *fresh, "--out", str(tmp_path / "out")]) == 2
+    assert main(["train", *filled, *fresh, *TINY, "--out", str(tmp_path / "out")]) == 2
     said = capsys.readouterr().err
     assert sentence in said
     assert "Traceback" not in said
@@ -73,7 +74,7 @@ def test_ctrl_c_keeps_what_was_learnt(tmp_path):
     out = tmp_path / "out"
     process = subprocess.Popen(
         [sys.executable, "-m", "stream.cli", "train", str(tmp_path / "made"), "--out", str(out), "--init", "none",
-         "--sizes", "0:64", "--batch", "4", "--workers", "1", "--epochs", "100000"],
+         *TINY, "--sizes", "0:64", "--batch", "4", "--workers", "1", "--epochs", "100000"],
         cwd=Path(__file__).resolve().parents[3], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
     )  # fmt: skip

@@ -16,7 +16,7 @@ from pose.training.detector.detector_trainer import DetectorTrainer
 from pose.training.detector.picture_augmentation import DetectorAugmentation
 from pose.training.detector.picture_batches import PictureBatches
 from pose.training.detector.settings import DetectorTrainingSettings
-from pose.training.trainer import BEST, HISTORY, LAST, STATE
+from pose.training.kept_files import BEST, HISTORY, LAST, STATE
 from pose.weight_files.plain_weights import read_state
 
 PLAIN = DetectorAugmentation(

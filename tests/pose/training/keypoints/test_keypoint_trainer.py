@@ -12,6 +12,7 @@ import torch
 
 from pose.errors import TrainingError, WeightsError, WeightsMissing
 from pose.networks.tinypose import TinyPose
+from pose.training.kept_files import BEST, HISTORY, LAST, STATE
 from pose.training.keypoints.blend import blended, judge_blends
 from pose.training.keypoints.crop_augmentation import crop_matrix
 from pose.training.keypoints.crop_batches import CropBatches, normalised
@@ -20,7 +21,6 @@ from pose.training.keypoints.hold_out import TURNS, HoldOut
 from pose.training.keypoints.keypoint_trainer import KeypointTrainer
 from pose.training.keypoints.settings import KeypointTrainingSettings
 from pose.training.state_file import load_state
-from pose.training.trainer import BEST, HISTORY, LAST, STATE
 from pose.weight_files.plain_weights import read_state, write_state
 from tests.pose.training.conftest import draw_people
 from tests.pose.training.keypoints.test_crop_augmentation import PLAIN
@@ -62,10 +62,10 @@ def test_a_resumed_training_is_the_same_as_an_uninterrupted_one(tmp_path, packed
     stopped = KeypointTrainer(small_network(), packed, tmp_path / "stopped", SMALL)
     step = stopped._step
 
-    def interrupted(batch):
+    def interrupted():
         if stopped.steps == 3:
             raise KeyboardInterrupt
-        return step(batch)
+        return step()
 
     stopped._step = interrupted
     with pytest.raises(KeyboardInterrupt):
@@ -83,11 +83,11 @@ def test_a_resumed_training_is_the_same_as_an_uninterrupted_one(tmp_path, packed
 def test_a_teacher_holds_upright_samples_to_what_was_known(tmp_path, packed):
     """The teacher is what the network was before its first step; turned samples have none."""
     trainer = KeypointTrainer(small_network(), packed, tmp_path / "out", SMALL)
-    assert float(trainer._step(trainer._batches[0])[1]) == pytest.approx(0, abs=1e-9)
-    assert float(trainer._step(trainer._batches[1])[1]) > 0  # one step away from it
+    assert float(trainer._step()[1]) == pytest.approx(0, abs=1e-9)
+    assert float(trainer._step()[1]) > 0  # one step away from it
     turned = trainer._batches[2]
     turned.turns[:] = 90
-    assert float(trainer._step(turned)[1]) == 0
+    assert float(trainer._losses_of(turned)[1][1]) == 0
 
 
 def test_batches_depend_on_seed_and_step_only(packed):

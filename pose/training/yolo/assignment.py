@@ -16,7 +16,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from pose.training.targets import Targets
+from pose.training.yolo.targets import Targets
 
 __all__ = ["Candidates", "anchor_candidates", "best_candidates"]
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pose.errors import TrainingError
-from pose.training.augmentation import AugmentationSettings
-from pose.training.loss import LossSettings
+from pose.training.yolo.augmentation import AugmentationSettings
+from pose.training.yolo.loss import LossSettings
 
 __all__ = ["TrainingSettings"]
 

@@ -15,9 +15,9 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from pose.datasets.labelled import LabelledPicture
 from pose.keypoints import Keypoint
-from pose.training.augmentation import AugmentationSettings, Recipe, make_recipe
-from pose.training.rendering import render
-from pose.training.targets import Targets
+from pose.training.yolo.augmentation import AugmentationSettings, Recipe, make_recipe
+from pose.training.yolo.rendering import render
+from pose.training.yolo.targets import Targets
 
 __all__ = ["Batch", "Batches", "picture_weights"]
 

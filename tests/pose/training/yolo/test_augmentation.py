@@ -12,8 +12,8 @@ import torch
 from pose.datasets.labelled import LabelledPicture
 from pose.errors import PictureError
 from pose.keypoints import FLIP
-from pose.training.augmentation import AugmentationSettings, Recipe, make_recipe
-from pose.training.rendering import ResidentPictures, render
+from pose.training.yolo.augmentation import AugmentationSettings, Recipe, make_recipe
+from pose.training.yolo.rendering import ResidentPictures, render
 
 COLOURS = np.random.default_rng(7).integers(30, 256, (17, 3)).astype(np.uint8)  # BGR of each keypoint's disc
 PLAIN = AugmentationSettings(

@@ -11,9 +11,9 @@ import torch
 
 from pose.keypoints import KEYPOINT_COUNT
 from pose.networks.yolov7_pose import TINY_ANCHORS
-from pose.training.assignment import anchor_candidates
-from pose.training.loss import LOSS_PARTS, LossSettings, PoseLoss, complete_iou
-from pose.training.targets import Targets
+from pose.training.yolo.assignment import anchor_candidates
+from pose.training.yolo.loss import LOSS_PARTS, LossSettings, PoseLoss, complete_iou
+from pose.training.yolo.targets import Targets
 
 STRIDES = (8, 16, 32)
 HEAD = SimpleNamespace(

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from pose.keypoints import KEYPOINT_COUNT
-from pose.training.assignment import Candidates, anchor_candidates, best_candidates
-from pose.training.targets import Targets
+from pose.training.yolo.assignment import Candidates, anchor_candidates, best_candidates
+from pose.training.yolo.targets import Targets
 
 
 def targets_of(boxes: list[list[float]]) -> Targets:

@@ -13,13 +13,14 @@ import torch
 from pose.datasets.labelled import LabelledPicture, LabelledSet
 from pose.errors import TrainingError
 from pose.networks.architecture import Architecture
-from pose.training.augmentation import AugmentationSettings
-from pose.training.batches import Batches, picture_weights
-from pose.training.fresh import fresh_network
-from pose.training.loss import PoseLoss
-from pose.training.settings import TrainingSettings
+from pose.training.kept_files import BEST, HISTORY, LAST, STATE
 from pose.training.state_file import load_state
-from pose.training.trainer import BEST, HISTORY, LAST, STATE, Trainer
+from pose.training.yolo.augmentation import AugmentationSettings
+from pose.training.yolo.batches import Batches, picture_weights
+from pose.training.yolo.fresh import fresh_network
+from pose.training.yolo.loss import PoseLoss
+from pose.training.yolo.settings import TrainingSettings
+from pose.training.yolo.trainer import Trainer
 from pose.weight_files.checkpoint import load_network
 from tests.pose.training.conftest import draw_people
 
@@ -68,7 +69,7 @@ def test_twenty_steps(tmp_path, made_people, network):
     assert {path.name for path in (tmp_path / "out").iterdir()} == {BEST, LAST, STATE, HISTORY}
     rows = list(csv.DictReader((tmp_path / "out" / HISTORY).open()))
     assert [row["ap"] for row in rows] == ["0.1", "0.2"]
-    assert trainer.best_ap == pytest.approx(0.2)
+    assert trainer.best == pytest.approx(0.2)
     assert (tmp_path / "out" / BEST).read_bytes() != b""
 
 

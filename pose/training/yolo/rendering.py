@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pose.datasets.labelled import LabelledPicture
 from pose.errors import PictureError
-from pose.training.augmentation import Recipe, Tile
+from pose.training.yolo.augmentation import Recipe, Tile
 
 __all__ = ["ResidentPictures", "render"]
 

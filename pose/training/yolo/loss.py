@@ -28,8 +28,8 @@ from torch import Tensor
 
 from pose.keypoints import KEYPOINT_COUNT, SIGMAS
 from pose.networks.head import BOX_COLUMNS, KeypointHead
-from pose.training.assignment import Candidates, anchor_candidates, best_candidates
-from pose.training.targets import Targets
+from pose.training.yolo.assignment import Candidates, anchor_candidates, best_candidates
+from pose.training.yolo.targets import Targets
 
 __all__ = ["LOSS_PARTS", "LossSettings", "PoseLoss", "complete_iou"]
 

@@ -21,27 +21,21 @@ from pose.errors import TrainingError
 from pose.inference.device import cpu_has_bf16
 from pose.networks.yolov7_pose import YoloPose
 from pose.training.average import AverageWeights
-from pose.training.batches import Batch, Batches, picture_weights
-from pose.training.loss import LOSS_PARTS, PoseLoss
+from pose.training.kept_files import BEST, LAST, STATE, write_history
+from pose.training.loop import BAR, LOSS_MEMORY, MAX_BROKEN_STEPS, SAVE_SECONDS
 from pose.training.memory import keep_freed_memory
-from pose.training.rendering import ResidentPictures
-from pose.training.settings import TrainingSettings
 from pose.training.state_file import load_state, save_state
+from pose.training.yolo.batches import Batch, Batches, picture_weights
+from pose.training.yolo.loss import LOSS_PARTS, PoseLoss
+from pose.training.yolo.rendering import ResidentPictures
+from pose.training.yolo.settings import TrainingSettings
 from pose.weight_files.checkpoint import save_network
 
-__all__ = ["BEST", "HISTORY", "LAST", "STATE", "Trainer"]
+__all__ = ["Trainer"]
 
 log = logging.getLogger(__name__)
 
-BEST: Final = "best.safetensors"
-LAST: Final = "last.safetensors"
-STATE: Final = "state.pt"
-HISTORY: Final = "history.csv"
-MAX_BROKEN_STEPS: Final = 20
 TRAINED_UPDATES: Final = 500  # what weights that were trained before count for in the average
-SAVE_SECONDS: Final = 600.0
-LOSS_MEMORY: Final = 0.98
-BAR: Final = "training: {percentage:4.1f}%|{bar:20}| {elapsed}<{remaining} {postfix}"
 
 Evaluate = Callable[[Path, Path], dict[str, float]]
 
@@ -104,7 +98,7 @@ class Trainer:
         self._resident = resident
         self.samples = self.steps = 0
         self.seconds = 0.0
-        self.best_ap = -1.0
+        self.best = -1.0
         self.history: list[dict[str, float]] = []
         self._evaluated = 0  # how many evaluations are done
 
@@ -148,7 +142,7 @@ class Trainer:
         self._average.load(state["average"], state["updates"])
         self._optimiser.load_state_dict(state["optimiser"])
         self.samples, self.steps, self.seconds = state["samples"], state["steps"], state["seconds"]
-        self.best_ap, self.history, self._evaluated = state["best_ap"], state["history"], state["evaluated"]
+        self.best, self.history, self._evaluated = state["best_ap"], state["history"], state["evaluated"]
 
     def run(self) -> None:
         """Train to the end. What was learnt is kept whenever it ends: by ctrl-C too.
@@ -227,7 +221,7 @@ class Trainer:
     def _describe(self, means: Tensor, speed: float) -> str:
         size = self.settings.size_at(self.progress)
         losses = " ".join(f"{name} {value:.3f}" for name, value in zip(LOSS_PARTS, means.tolist(), strict=True))
-        best = f" AP {self.best_ap:.3f}" if self.best_ap >= 0 else ""
+        best = f" AP {self.best:.3f}" if self.best >= 0 else ""
         return f"{speed:.1f} samples/s {size} px {losses}{best}"
 
     def _step(self, batch: Batch, resident: ResidentPictures | None) -> Tensor | None:
@@ -270,8 +264,8 @@ class Trainer:
             row |= {name: round(value, 5) for name, value in zip(LOSS_PARTS, means.tolist(), strict=True)}
         if self._evaluate is not None:
             row |= self._evaluate(self.folder / LAST, self.folder)
-        if row.get("ap", 0.0) > self.best_ap:
-            self.best_ap = row.get("ap", 0.0)
+        if row.get("ap", 0.0) > self.best:
+            self.best = row.get("ap", 0.0)
             (self.folder / BEST).write_bytes((self.folder / LAST).read_bytes())
         self.history.append(row)
         self.save()
@@ -306,12 +300,10 @@ class Trainer:
                 "samples": self.samples,
                 "steps": self.steps,
                 "seconds": self.seconds,
-                "best_ap": self.best_ap,
+                "best_ap": self.best,
                 "history": self.history,
                 "evaluated": self._evaluated,
             },
             self.folder / STATE,
         )
-        columns = list(dict.fromkeys(name for row in self.history for name in row))
-        lines = [columns, *([f"{row.get(name, '')}" for name in columns] for row in self.history)] if columns else []
-        (self.folder / HISTORY).write_text("".join(",".join(line) + "\n" for line in lines), encoding="utf-8")
+        write_history(self.history, self.folder)

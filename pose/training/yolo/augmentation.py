@@ -1,7 +1,7 @@
 """Training pictures as a recipe: which pictures go where on the canvas, and where that puts the people.
 
-A `Recipe` holds no pixels. Labels are computed here, once; `pose.training.rendering` paints the pixels, on the CPU from
-files or on a GPU from pictures that lie in its memory.
+A `Recipe` holds no pixels. Labels are computed here, once; `pose.training.yolo.rendering` paints the pixels, on the CPU
+from files or on a GPU from pictures that lie in its memory.
 
 Mosaic: Bochkovskiy et al., "YOLOv4", 2020.
 """

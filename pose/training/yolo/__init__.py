@@ -1,0 +1,1 @@
+"""Teaching a one-shot YOLO-Pose network: mosaics, assignment, loss, and the loop around them."""

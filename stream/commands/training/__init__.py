@@ -1,0 +1,1 @@
+"""`stance train` for each kind of network: its options, its data, and what is printed."""
