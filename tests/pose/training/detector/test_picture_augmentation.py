@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from pose.datasets.labelled import LabelledPicture, read_labelled
+from pose.datasets.labelled import LabelledPicture
+from pose.datasets.reading import read_labelled
 from pose.errors import LabelsError
 from pose.training.detector.ignored_boxes import with_ignored_boxes
 from pose.training.detector.picture_augmentation import (
