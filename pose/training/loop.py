@@ -241,8 +241,8 @@ class TrainingLoop(ABC, Generic[S]):
 
     def _figures_of_average(self) -> dict[str, float]:
         training = {name: value.clone() for name, value in self._network.state_dict().items()}
-        self._network.load_state_dict(self._average.state)
         try:
+            self._network.load_state_dict(self._average.state)
             return self._figures(self._network.eval())
         finally:
             self._network.train().load_state_dict(training)

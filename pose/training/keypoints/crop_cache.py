@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,8 @@ from pose.errors import PictureError, TrainingError
 from pose.training.keypoints.packed_crops import CROP_SIDE, ROOM, PackedCrops, pack_crops
 
 __all__ = ["KEY", "data_key", "packed_once"]
+
+log = logging.getLogger(__name__)
 
 KEY: Final = "key.txt"
 
@@ -25,6 +28,7 @@ def packed_once(pictures: Sequence[LabelledPicture], folder: str | Path) -> Pack
     file, key = Path(folder) / KEY, data_key(pictures)
     if file.is_file() and file.read_text(encoding="utf-8") == key:
         return PackedCrops.open(folder)
+    log.info("Cutting the people of %d pictures out into %s; this is done once.", len(pictures), folder)
     file.unlink(missing_ok=True)  # a stop while packing must not leave crops of two sets under one key
     crops = pack_crops(pictures, folder)
     try:

@@ -6,6 +6,7 @@ Decoding a picture can take longer than a step on a person in it, so pictures ar
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +90,7 @@ def pack_crops(pictures: Sequence[LabelledPicture], folder: str | Path) -> Packe
         folder: made if it is missing; 442 kB a person.
 
     Raises:
-        TrainingError: nobody is labelled, or the folder cannot be written.
+        TrainingError: nobody is labelled, the disk is too full, or the folder cannot be written.
         PictureError: a picture cannot be read.
     """
     folder = Path(folder)
@@ -104,6 +105,7 @@ def pack_crops(pictures: Sequence[LabelledPicture], folder: str | Path) -> Packe
     of_set = np.zeros(count, np.int32)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _refuse_full_disk(folder, count)
         pixels = np.lib.format.open_memmap(
             folder / "crops.npy", mode="w+", dtype=np.uint8, shape=(count, CROP_SIDE, CROP_SIDE, 3)
         )
@@ -133,6 +135,18 @@ def pack_crops(pictures: Sequence[LabelledPicture], folder: str | Path) -> Packe
             f"{folder} cannot be written: {error.strerror or error}. Name another with --out."
         ) from error
     return PackedCrops.open(folder)
+
+
+def _refuse_full_disk(folder: Path, people: int) -> None:
+    """Raise before an array is begun: writing to one on a full disk ends the process without a word."""
+    old = folder / "crops.npy"
+    free = shutil.disk_usage(folder).free + (old.stat().st_size if old.is_file() else 0)
+    needed = people * CROP_SIDE**2 * 3
+    if free < needed:
+        raise TrainingError(
+            f"Crops of {people} people need {needed / 1e9:.1f} GB in {folder}, where {free / 1e9:.1f} GB are free. "
+            "Name another folder with --out."
+        )
 
 
 def _square_around(box: NDArray[np.float32]) -> NDArray[np.float64]:

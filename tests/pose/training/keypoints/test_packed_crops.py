@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -66,3 +68,11 @@ def test_faults_are_sentences(tmp_path, packed):
     with pytest.raises(TrainingError, match="Nobody is labelled"):
         pack_crops([], tmp_path / "none")
     assert json.loads((tmp_path / "packed" / "names.json").read_text()) == ["made"]
+
+
+def test_a_disk_that_is_too_full_is_told_before(tmp_path, monkeypatch):
+    pictures = draw_people(tmp_path / "made", 2).pictures
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=1_000_000))
+    with pytest.raises(TrainingError, match=r"Crops of 3 people need 0\.0 GB in .*packed"):
+        pack_crops(pictures, tmp_path / "packed")
+    assert not (tmp_path / "packed" / "crops.npy").exists()
