@@ -194,29 +194,29 @@ def striding(seconds: float) -> np.ndarray:
     return keypoints
 
 
-@pytest.fixture(scope="module")
-def walkers():
-    """Two gaits that no picture tells apart, and a posture."""
+def two_gaits(*labels: str) -> PostureIndex:
+    """Two labels that no picture tells apart, and a posture."""
     rng = np.random.default_rng(0)
     index = PostureIndex("nose25")
     embed = get_embedding("nose25")
-    for label, make in (("standing", person), ("walking", person), ("bowed", bowed)):
+    for label, make in ((labels[0], person), (labels[1], person), ("bowed", bowed)):
         crowd = [make(300, 100) + np.pad(rng.normal(0, 4, (17, 2)), ((0, 0), (0, 1))) for _ in range(20)]
         index.add(embed(poses(*[p.astype(np.float32) for p in crowd])), [label] * 20)
     return index
 
 
-def test_walking_and_standing_are_told_apart_by_motion(walkers):
+def test_walking_and_standing_are_told_apart_by_motion():
     people = [poses(striding(n / 10), person(400, 100)) for n in range(30)]
-    recogniser = Recogniser(Script(*people), walkers)
+    recogniser = Recogniser(Script(*people), two_gaits("standing", "walking"))
     *_, last = (scene for n in range(30) for scene in recogniser([frame(n)]))
     assert [p.classification.best for p in last.people] == ["walking", "standing"]
     assert all(p.classification.gait for p in last.people)
 
 
-def test_gait_takes_no_part_when_switched_off_or_where_nobody_walks_in_the_database(walkers, index):
+def test_gait_takes_no_part_when_switched_off_or_where_nobody_walks_in_the_database():
     people = [poses(striding(n / 10), person(400, 100)) for n in range(30)]
     off = Settings.model_validate({"smoothing": {"gait": False}})
-    for recogniser in (Recogniser(Script(*people), walkers, off), Recogniser(Script(*people), index)):
+    for labels, settings in ((("standing", "walking"), off), (("standing", "running"), Settings())):
+        recogniser = Recogniser(Script(*people), two_gaits(*labels), settings)
         *_, last = (scene for n in range(30) for scene in recogniser([frame(n)]))
         assert not any(p.classification.gait for p in last.people)
