@@ -16,10 +16,14 @@ from pose.inference.steps import Answer
 from pose.keypoints import KEYPOINT_COUNT
 from pose.keypoints import Keypoint as K
 
-__all__ = ["VISIBLE", "KeypointFinder", "confidence", "torso_angles"]
+__all__ = ["VISIBLE", "KeypointFinder", "confidence", "extents", "is_somebody", "torso_angles"]
 
 VISIBLE: Final = 0.2
 """Peaks of the heat maps below this are no sight of a keypoint."""
+
+LEAST_VISIBLE: Final = 4  # with fewer keypoints visible nobody is there
+LEAST_CONFIDENCE: Final = 0.3  # of the visible keypoints of somebody who is there
+LEAST_EXTENT: Final = 0.2  # of the visible keypoints, as a share of the box's longer side
 
 _SHOULDERS: Final = [K.LEFT_SHOULDER, K.RIGHT_SHOULDER]
 _HIPS: Final = [K.LEFT_HIP, K.RIGHT_HIP]
@@ -87,3 +91,22 @@ def torso_angles(keypoints: NDArray[np.float32]) -> NDArray[np.float32]:
     angles = np.arctan2(up[:, 0], -up[:, 1])
     known = visible[:, _SHOULDERS + _HIPS].all(axis=1)
     return np.where(known, angles, np.float32(np.nan)).astype(np.float32)
+
+
+def is_somebody(keypoints: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Whether crops show a person: bool `[N]`."""
+    visible = keypoints[..., 2] > VISIBLE
+    low, high = extents(keypoints)
+    extent = (high - low).max(axis=1)
+    sides = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
+    enough = visible.sum(axis=1) >= LEAST_VISIBLE
+    return enough & (confidence(keypoints) >= LEAST_CONFIDENCE) & (extent >= LEAST_EXTENT * sides)
+
+
+def extents(keypoints: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Least and greatest x, y of the visible keypoints of N people, px `[N, 2]` each; nobody visible: 0."""
+    visible = (keypoints[..., 2] > VISIBLE)[..., None]
+    low = np.where(visible, keypoints[..., :2], np.inf).min(axis=1)
+    high = np.where(visible, keypoints[..., :2], -np.inf).max(axis=1)
+    known = np.isfinite(low)
+    return np.where(known, low, 0).astype(np.float32), np.where(known, high, 0).astype(np.float32)

@@ -302,7 +302,11 @@ def _add_picture(
     if len(poses) == 0:
         entry.skip(Skip.NO_PERSON, name)
         return
-    chosen = poses.select(poses.by_prominence()[: 1 if people == "best" else None])
+    order = poses.by_prominence()
+    if people == "best":  # the most prominent of those who show enough, if anybody does
+        reasons = reject_reasons(poses, min_keypoints, keypoint_threshold, min_person_px)
+        order = np.array(sorted(order.tolist(), key=lambda row: reasons[row] is not None)[:1])
+    chosen = poses.select(order)
     count = len(chosen)
     examples = Examples(
         (name,) * count,

@@ -23,15 +23,12 @@ from numpy.typing import NDArray
 from pose.detections import Detections
 from pose.evaluation.oks import oks
 from pose.inference.steps import Answer, Steps
-from pose.keypoint_finder import VISIBLE, confidence, torso_angles
+from pose.keypoint_finder import VISIBLE, confidence, extents, is_somebody, torso_angles
 from pose.poses import Poses
 from pose.top_down import TURNED_RADIANS, TopDown
 
 __all__ = ["PoseFinder"]
 
-LEAST_VISIBLE: Final = 4  # with fewer keypoints visible nobody is there
-LEAST_CONFIDENCE: Final = 0.3  # of the visible keypoints of somebody who is still there
-LEAST_EXTENT: Final = 0.2  # of the visible keypoints, as a share of the box's longer side
 LEAST_LIKE: Final = 0.2  # OKS with what was expected; below it somebody else is seen
 TWICE: Final = 0.7  # OKS of two who are one
 MATCH: Final = 0.3  # IoU of a detection with somebody who is known
@@ -194,7 +191,7 @@ def _still_there(
     labelled = expected.copy()
     labelled[..., 2] = (expected[..., 2] > VISIBLE) & (keypoints[..., 2] > VISIBLE)
     like = np.diagonal(oks(keypoints, labelled, sides.prod(axis=1)))
-    there = _is_somebody(keypoints, boxes) & (like >= LEAST_LIKE)
+    there = is_somebody(keypoints, boxes) & (like >= LEAST_LIKE)
     for better, worse in _twice(keypoints, sides.prod(axis=1)):
         there[worse if like[better] >= like[worse] else better] = False
     found = []
@@ -213,16 +210,6 @@ def _seen_again(one: _Remembered, keypoints: NDArray[np.float32], seconds: float
     return replace(
         one, box=box, keypoints=keypoints, looked=seconds, calm_since=one.calm_since if calm else seconds, shifted=0.0
     )
-
-
-def _is_somebody(keypoints: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Whether crops show a person: bool `[N]`."""
-    visible = keypoints[..., 2] > VISIBLE
-    low, high = _extents(keypoints)
-    extent = (high - low).max(axis=1)
-    sides = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
-    enough = visible.sum(axis=1) >= LEAST_VISIBLE
-    return enough & (confidence(keypoints) >= LEAST_CONFIDENCE) & (extent >= LEAST_EXTENT * sides)
 
 
 def _twice(keypoints: NDArray[np.float32], areas: NDArray[np.float32]) -> list[tuple[int, int]]:
@@ -271,7 +258,7 @@ def _newcomers(
 ) -> tuple[list[_Remembered], Detections]:
     """The people of detections that are of nobody known, without those who turn out to be somebody known; and the
     detections in which nobody is seen."""
-    there = _is_somebody(keypoints, detections.boxes)
+    there = is_somebody(keypoints, detections.boxes)
     refused = detections.select(~there)
     if found and len(keypoints):
         known = np.stack([one.keypoints for one in found])
@@ -286,24 +273,15 @@ def _newcomers(
     ], refused
 
 
-def _extents(keypoints: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Least and greatest x, y of the visible keypoints of N people, px `[N, 2]` each; nobody visible: 0."""
-    visible = (keypoints[..., 2] > VISIBLE)[..., None]
-    low = np.where(visible, keypoints[..., :2], np.inf).min(axis=1)
-    high = np.where(visible, keypoints[..., :2], -np.inf).max(axis=1)
-    known = np.isfinite(low)
-    return np.where(known, low, 0).astype(np.float32), np.where(known, high, 0).astype(np.float32)
-
-
 def _margins(keypoints: NDArray[np.float32], box: NDArray[np.float32]) -> NDArray[np.float32]:
-    low, high = (corner[0] for corner in _extents(keypoints[None]))
+    low, high = (corner[0] for corner in extents(keypoints[None]))
     side = max(float((high - low).max()), 1.0)
     margins = np.concatenate((low - box[:2], box[2:] - high)) / side
     return margins.clip(0.0, LARGEST_MARGIN).astype(np.float32)
 
 
 def _box_around(keypoints: NDArray[np.float32], margins: NDArray[np.float32]) -> NDArray[np.float32]:
-    low, high = (corner[0] for corner in _extents(keypoints[None]))
+    low, high = (corner[0] for corner in extents(keypoints[None]))
     side = max(float((high - low).max()), 1.0)
     return np.concatenate((low - margins[:2] * side, high + margins[2:] * side)).astype(np.float32)
 
