@@ -33,8 +33,8 @@ ANGLES: Final = (0.0, np.pi / 2, -np.pi / 2)
 """How far, in each view, upright people are turned clockwise in the picture itself, radians."""
 
 # Chosen on held-out pictures of COCO val2017 and the same turned by 90°, with the start weights: AP 0.587 for the
-# pictures as they are, with the other views or without, and 0.41 instead of 0.13 for the turned ones. With more trust in
-# turned views (0.1, 0.5) it is 0.57 and 0.45.
+# pictures as they are, with the other views or without, and 0.41 instead of 0.13 for the turned ones. With more trust
+# in turned views (0.1, 0.5) it is 0.57 and 0.45.
 COUNTED: Final = 5  # so many people, the surest, speak for a view
 DOUBT: Final = 0.7  # what they count for in a turned one
 DISCOUNT: Final = 0.2  # of scores in views that are not the upright one
