@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.inference.crops import crop_matrices, cut_crops, to_picture
+from pose.inference.crops import crop_matrices, cut_crops, rectangle_matrices, to_picture
 from pose.inference.heatmaps import decode_heatmaps
 from pose.inference.runtimes.runtime import Runtime
 from pose.inference.steps import Answer
@@ -23,6 +23,7 @@ VISIBLE: Final = 0.2
 
 LEAST_VISIBLE: Final = 4  # with fewer keypoints visible nobody is there
 LEAST_CONFIDENCE: Final = 0.3  # of the visible keypoints of somebody who is there
+TURNED_MARGIN: Final = 0.12  # around the keypoints of somebody who is turned, in the longer side of their box
 LEAST_EXTENT: Final = 0.2  # of the visible keypoints, as a share of the box's longer side
 
 _SHOULDERS: Final = [K.LEFT_SHOULDER, K.RIGHT_SHOULDER]
@@ -43,7 +44,11 @@ class KeypointFinder:
         self._stage = stage
 
     def ask(
-        self, bgr: NDArray[np.uint8], boxes: NDArray[np.floating], angles_radians: NDArray[np.floating] | None = None
+        self,
+        bgr: NDArray[np.uint8],
+        boxes: NDArray[np.floating],
+        angles_radians: NDArray[np.floating] | None = None,
+        expected: NDArray[np.float32] | None = None,
     ) -> Answer[NDArray[np.float32]]:
         """Start looking for the keypoints of N people: float32 `[N, 17, 3]`, x, y in pixels of the picture and score.
 
@@ -51,8 +56,14 @@ class KeypointFinder:
             bgr: uint8 `[H, W, 3]`.
             boxes: `[N, 4]`: x1, y1, x2, y2 in pixels of the picture.
             angles_radians: `[N]`: how far every person is turned clockwise from upright; None: nobody is.
+            expected: `[N, 17, 3]`: about where the keypoints are. Around these the crop of somebody who is turned is
+                cut, as an upright box holds much more than a person who lies across it.
         """
         matrices = crop_matrices(boxes, angles_radians)
+        if expected is not None and angles_radians is not None:
+            for row in np.flatnonzero(angles_radians).tolist():
+                centre, size = _turned_box(expected[row], float(angles_radians[row]))
+                matrices[row] = rectangle_matrices(centre, size, angles_radians[row])[0]
         with self._stage("pre-process"):
             crops = cut_crops(bgr, matrices)
 
@@ -66,6 +77,17 @@ class KeypointFinder:
         batch = self.runtime.batch
         calls = [self.runtime.submit(crops[start : start + batch]) for start in range(0, len(crops), batch)]
         return Answer(tuple(calls), read)
+
+
+def _turned_box(
+    keypoints: NDArray[np.float32], angle_radians: float
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Centre, and width and height along the body, of the box around visible keypoints `[17, 3]` with a margin, px."""
+    cosine, sine = np.cos(angle_radians), np.sin(angle_radians)
+    turn = np.array([[cosine, sine], [-sine, cosine]])  # rows: along the shoulders, down the body
+    points = keypoints[keypoints[:, 2] > VISIBLE, :2] @ turn.T
+    low, high = points.min(axis=0), points.max(axis=0)
+    return (low + high) / 2 @ turn, (high - low) + 2 * TURNED_MARGIN * float((high - low).max())
 
 
 def confidence(keypoints: NDArray[np.float32]) -> NDArray[np.float32]:

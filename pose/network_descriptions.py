@@ -20,6 +20,9 @@ class NetworkDescription:
         parts: the weights that it needs.
         image_sizes: longest sides of its input in pixels, where settings name none: one on a CPU, one on a GPU.
         person_threshold: people below this score are left out, 0–1.
+        apart_threshold: what must be left of somebody's score beside better ones in the same place, 0–1 (see
+            `stream.people.similarity.scores_apart`); of a top-down network less than its detector's threshold, as the
+            score is the detector's times the keypoints'.
         high_score_threshold: people from this score on are matched to tracks first, 0–1.
         iou_threshold: of two boxes that overlap more than this, the better one stays, 0–1.
         judged_threshold: the `person_threshold` that average precision is measured with: where people cost nothing,
@@ -30,6 +33,7 @@ class NetworkDescription:
     parts: tuple[str, ...]
     image_sizes: tuple[int, int]
     person_threshold: float
+    apart_threshold: float
     high_score_threshold: float
     iou_threshold: float
     judged_threshold: float
@@ -37,6 +41,7 @@ class NetworkDescription:
 
 _ONE_SHOT: Final = {
     "person_threshold": 0.1,
+    "apart_threshold": 0.1,
     "high_score_threshold": 0.3,
     "iou_threshold": 0.65,
     "judged_threshold": 0.005,
@@ -48,6 +53,7 @@ NETWORKS: Final = {
         ("picodet-s", "tinypose"),
         (320, 320),
         person_threshold=0.2,
+        apart_threshold=0.1,
         high_score_threshold=0.3,
         iou_threshold=0.6,
         judged_threshold=0.2,

@@ -19,6 +19,9 @@ TURNED_RADIANS: Final = np.pi / 4
 """Torsos turned further than this are looked at in a crop that is turned with them: the keypoint network knows upright
 people best."""
 
+POOR: Final = 0.45  # confidence in keypoints below which it is worth to look at somebody on both sides
+LEAST_GAIN: Final = 0.15  # more confidence that this must bring: the surest of several looks is sure by chance, too
+
 
 class TopDown:
     """Finds people in single pictures, and gives video its two halves one by one (see `stream.people.pose_finder`).
@@ -64,7 +67,8 @@ class TopDown:
     def look(self, bgr: NDArray[np.uint8], found: Detections) -> Steps[NDArray[np.float32]]:
         """The keypoints `[N, 17, 3]` of people of whom nothing is known but what the detector says.
 
-        Whoever turns out to be turned otherwise is looked at once more, upright.
+        Whoever turns out to be turned otherwise is looked at once more, upright; and on both sides, whoever shows too
+        little to tell.
         """
         asked = self.keypoints.ask(bgr, found.boxes, found.angles)
         yield asked.futures
@@ -72,12 +76,20 @@ class TopDown:
         angles = torso_angles(keypoints)
         off = np.abs((angles - found.angles + np.pi) % (2 * np.pi) - np.pi)
         turned = np.flatnonzero(off > TURNED_RADIANS)  # NaN is not
-        if len(turned):
-            again = self.keypoints.ask(bgr, found.boxes[turned], angles[turned])
-            yield again.futures
-            better = again.result()
-            wins = confidence(better) > confidence(keypoints[turned])
-            keypoints[turned[wins]] = better[wins]
+        poor = np.flatnonzero(confidence(keypoints) < POOR)
+        if not len(turned) and not len(poor):
+            return keypoints
+        aside = found.angles[poor] + np.float32(np.pi / 2)
+        sides = found.boxes[np.concatenate((poor, poor))]
+        upright = self.keypoints.ask(bgr, found.boxes[turned], angles[turned], keypoints[turned])
+        both = self.keypoints.ask(bgr, sides, np.concatenate((aside, aside - np.float32(np.pi))))
+        yield (*upright.futures, *both.futures)
+        looks = [*zip(turned.tolist(), upright.result(), strict=True)]
+        looks += zip([*poor.tolist(), *poor.tolist()], both.result(), strict=True)
+        for number, (row, better) in enumerate(looks):
+            gain = confidence(better[None])[0] - confidence(keypoints[row : row + 1])[0]
+            if gain > (0.0 if number < len(turned) else LEAST_GAIN):
+                keypoints[row] = better
         return keypoints
 
     def close(self) -> None:

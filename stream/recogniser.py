@@ -106,7 +106,7 @@ class Recogniser:
         """The first half: the people in a frame, and who they are."""
         if frame.source in self._stills:
             poses = yield from self.estimator.find(frame.bgr)
-            apart = scores_apart(Bodies.of(poses), poses.scores) >= self.estimator.person_threshold
+            apart = scores_apart(Bodies.of(poses), poses.scores) >= self._least_score
             return Followed(frame, poses.select(apart), None, frame.seconds)
         size = frame.bgr.shape[0], frame.bgr.shape[1]
         finder = self._memory_of(frame.source, size).finder
@@ -135,6 +135,11 @@ class Recogniser:
         named = self._named(followed)
         with self._stage("smooth"):
             return [self._scene(one, classifications) for one, classifications in zip(followed, named, strict=True)]
+
+    @property
+    def _least_score(self) -> float:
+        """What must be left of somebody's score beside better ones: no more than is asked of everybody."""
+        return min(self.estimator.description.apart_threshold, self.estimator.person_threshold)
 
     def _memory_of(self, source: str, size: tuple[int, int]) -> _Memory:
         memory = self._sources.get(source)
@@ -219,7 +224,7 @@ class Recogniser:
                 min_similarity=tracking.min_similarity,
                 confirm_seconds=tracking.confirm_seconds,
                 max_lost_seconds=tracking.max_lost_seconds,
-                least_score=self.estimator.person_threshold,
+                least_score=self._least_score,
                 first_number=first_number,
             ),
             KeypointFilter(

@@ -170,13 +170,16 @@ def _moved(one: _Remembered, shift: NDArray[np.float64]) -> _Remembered:
     return replace(one, box=box, keypoints=keypoints, shifted=one.shifted + float(np.linalg.norm(shift)))
 
 
-def _crops_of(people: Sequence[_Remembered]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Boxes `[N, 4]` and angles `[N]` to look at people with."""
+def _crops_of(
+    people: Sequence[_Remembered],
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Boxes `[N, 4]`, angles `[N]` and expected keypoints `[N, 17, 3]` to look at people with."""
     if not people:
-        return np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
-    angles = torso_angles(np.stack([one.keypoints for one in people]))
+        return np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 17, 3), np.float32)
+    keypoints = np.stack([one.keypoints for one in people])
+    angles = torso_angles(keypoints)
     turned = np.abs(angles) > TURNED_RADIANS
-    return np.stack([one.box for one in people]), np.where(turned, angles, 0.0).astype(np.float32)
+    return np.stack([one.box for one in people]), np.where(turned, angles, 0.0).astype(np.float32), keypoints
 
 
 def _still_there(
