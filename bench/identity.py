@@ -114,7 +114,7 @@ def by_finder(moments: Sequence[Moment], *, slip: float, lose: float, every: flo
     """The pose finder and the tracker as the recogniser has them; the moments are those that the finder saw."""
     simulation, thresholds = Simulation(slip=slip, lose=lose), describe_network(TOP_DOWN)
     finder = PoseFinder(simulation.network, detect_every_seconds=every)
-    tracker = Tracker(high_score_threshold=thresholds.high_score_threshold, least_score=thresholds.person_threshold)
+    tracker = Tracker(high_score_threshold=thresholds.high_score_threshold, least_score=thresholds.apart_threshold)
     seen: list[Moment] = []
     numbers: Numbers = []
     for moment in moments:

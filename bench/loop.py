@@ -39,6 +39,7 @@ from pose.detections import Detections
 from pose.inference.crops import crop_matrices, cut_crops
 from pose.inference.heatmaps import decode_heatmaps
 from pose.inference.steps import Answer, Steps
+from pose.network_descriptions import describe_network
 from pose.poses import Poses
 from pose.top_down import TopDown
 from stream.drawing.overlay import Overlay
@@ -72,6 +73,7 @@ class Reciter:
     concurrency = 2
     person_threshold = 0.2
     high_score_threshold = 0.3
+    description = describe_network("yolov7-w6-pose")
 
     def __init__(self, people: int, *, two_steps: bool = False) -> None:
         # A finder looks again at whoever was missed, and so would be told nobody's keypoints.

@@ -9,6 +9,7 @@ import pytest
 
 from index import PostureIndex
 from pose import Poses, get_embedding
+from pose.network_descriptions import describe_network
 from stream.frame import Frame
 from stream.recogniser import Recogniser
 from stream.run.status import summary
@@ -42,6 +43,7 @@ class Script:
     """An estimator that recites: the people of frame n, whatever the picture shows."""
 
     person_threshold, high_score_threshold, top_down, concurrency = 0.1, 0.3, None, 2
+    description = describe_network("yolov7-w6-pose")
 
     def __init__(self, *people_of_frame: Poses):
         self.left = list(people_of_frame)
