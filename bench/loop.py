@@ -122,7 +122,9 @@ class _Keypoints:
     def __init__(self, reciter: Reciter) -> None:
         self._reciter = reciter
 
-    def ask(self, bgr: np.ndarray, boxes: np.ndarray, angles: np.ndarray | None = None) -> Answer[np.ndarray]:
+    def ask(
+        self, bgr: np.ndarray, boxes: np.ndarray, angles: np.ndarray | None = None, expected: object = None
+    ) -> Answer[np.ndarray]:
         source, newcomers = int(bgr[0, 0, 0]), self._reciter.newcomers_next
         poses = self._reciter.now(bgr) if source in newcomers else self._reciter.next_of(bgr)
         newcomers.discard(source)

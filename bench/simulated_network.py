@@ -82,7 +82,9 @@ class _Keypoints:
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
 
-    def ask(self, _: object, boxes: NDArray[np.float32], __: object = None) -> Answer[NDArray[np.float32]]:
+    def ask(
+        self, _: object, boxes: NDArray[np.float32], __: object = None, ___: object = None
+    ) -> Answer[NDArray[np.float32]]:
         keypoints = self._simulation.look(boxes)
         return Answer((), lambda _: keypoints)
 

@@ -53,7 +53,7 @@ NETWORKS: Final = {
         ("picodet-s", "tinypose"),
         (320, 320),
         person_threshold=0.2,
-        apart_threshold=0.1,
+        apart_threshold=0.15,
         high_score_threshold=0.3,
         iou_threshold=0.6,
         judged_threshold=0.2,

@@ -20,6 +20,7 @@ TURNED_RADIANS: Final = np.pi / 4
 people best."""
 
 POOR: Final = 0.45  # confidence in keypoints below which it is worth to look at somebody on both sides
+SURELY_SOMEBODY: Final = 0.5  # the detector's score that makes those looks worth their time
 LEAST_GAIN: Final = 0.15  # more confidence that this must bring: the surest of several looks is sure by chance, too
 
 
@@ -76,7 +77,7 @@ class TopDown:
         angles = torso_angles(keypoints)
         off = np.abs((angles - found.angles + np.pi) % (2 * np.pi) - np.pi)
         turned = np.flatnonzero(off > TURNED_RADIANS)  # NaN is not
-        poor = np.flatnonzero(confidence(keypoints) < POOR)
+        poor = np.flatnonzero((confidence(keypoints) < POOR) & (found.scores >= SURELY_SOMEBODY))
         if not len(turned) and not len(poor):
             return keypoints
         aside = found.angles[poor] + np.float32(np.pi / 2)
