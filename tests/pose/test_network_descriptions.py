@@ -18,7 +18,7 @@ def test_every_network_has_what_it_needs(name: str) -> None:
     assert network.parts
     assert min(network.image_sizes) > 0
     thresholds = [field.name for field in fields(network) if field.name.endswith("threshold")]
-    assert len(thresholds) == 4
+    assert len(thresholds) == 5
     assert all(0 < getattr(network, threshold) < 1 for threshold in thresholds)
     assert network.person_threshold <= network.high_score_threshold
     assert network.judged_threshold <= network.person_threshold
