@@ -18,9 +18,9 @@ def register(subparsers: Any) -> None:
         "demo",
         help="see what Stance does, without a camera or a clip",
         description="Play a film of 36 s that ships with Stance, and say what posture everybody in it is in: in a "
-        "window where there is a display, else into demo_stance.mp4 in this folder. The people are drawn around keypoints "
-        "recorded from real ones; boxes, limbs, postures and numbers over them are found as the film plays, by the "
-        "networks and the database that ship.",
+        "window where there is a display, else into demo_stance.mp4 in this folder. The people are drawn around "
+        "keypoints recorded from real ones; the boxes, skeletons, postures and numbers over them are what the networks "
+        "and the database that ship find in the film as it plays.",
         epilog="Other commands play the film as the source demo:, or demo:live as a camera.",
     )
     parser.add_argument("--out", metavar="FILE", help="write the annotated film (.mp4) and open no window")

@@ -17,9 +17,7 @@ from stream.sources.demo.recordings import FRAMES_PER_SECOND, Recording, load_re
 __all__ = ["CHAPTERS", "NOTE", "TITLE_SECONDS", "Chapter", "Film", "Place"]
 
 TITLE_SECONDS: Final = 2.2  # before the people come; longer than the tracker remembers those of the chapter before
-NOTE: Final = (
-    "The people are drawn around recorded keypoints. Boxes, limbs and names over them are Stance's, found as it plays."
-)
+NOTE: Final = "People drawn around recorded keypoints. Boxes, skeletons and postures: what Stance finds in this film."
 
 _FONT: Final = cv2.FontFace("sans")
 _DARK: Final = (52, 44, 40)
