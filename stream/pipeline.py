@@ -139,7 +139,7 @@ def check_offline(source: Source) -> None:
     """
     if source.live or source.still:
         what = "is live, so its future cannot be seen" if source.live else "is no video"
-        raise SourceError(f"{source.name} {what}. Leave --offline away, or give a recording.")
+        raise SourceError(f"{source.name} {what}. Only a recording can be looked ahead in.")
 
 
 def write(
