@@ -29,6 +29,7 @@ from pose.top_down import TURNED_RADIANS, TopDown
 from stream.people.boxes import iou
 from stream.people.refused_places import RefusedPlaces
 from stream.people.rest import Rest
+from stream.people.similarity import DECAY
 
 __all__ = ["PoseFinder"]
 
@@ -37,6 +38,10 @@ TWICE: Final = 0.7  # OKS of two who are one
 MATCH: Final = 0.3  # IoU of a detection with somebody who is known
 MISSED: Final = 3  # detections in a row that may miss somebody of little confidence
 SURE: Final = 0.6  # confidence of keypoints that need no detector to be believed
+DOUBTFUL: Final = 0.35  # detections of lower scores must be seen twice
+CONFIRMED_SECONDS: Final = 0.5  # within this time,
+MOVED_ON: Final = 0.1  # with this IoU: who walks past leaves half of the box
+LEAST_APART: Final = 0.2  # what must be left of a newcomer's score beside people known, as in `scores_apart`
 SOONER: Final = 1 / 3  # of the interval of detections must have passed before a loss sends the detector out again
 LARGEST_MARGIN: Final = 0.35  # of a box around the visible keypoints, in their longer sides
 TICK: Final = 1e-6  # times are sums of many steps
@@ -77,6 +82,9 @@ class PoseFinder:
         turned_every_seconds: between two of those that look for people who lie, too; 0 always does, None never.
         calm_every_seconds: people who rest are looked at only so often; 0 looks in every frame.
         settled_every_seconds: the same of people whose label is settled, at rest or not.
+
+    Attributes:
+        held: bool `[N]`: which of the people that `find` told last were not looked at, though they do not rest.
     """
 
     def __init__(
@@ -95,7 +103,9 @@ class PoseFinder:
         self._settled_every = settled_every_seconds
         self._known: dict[int, _Remembered] = {}  # by the tracker's key
         self._latest: list[_Remembered] = []  # the people of the frame that `find` told last
+        self.held: NDArray[np.bool_] = np.zeros(0, bool)
         self._refused = RefusedPlaces()
+        self._unmatched = np.zeros((0, 4), np.float32)  # boxes of the last detection that were of nobody known, px
         self._detected = self._turned = float("-inf")
 
     def find(
@@ -117,22 +127,24 @@ class PoseFinder:
         resting = [one for one in known if self._may_rest(one, seconds, settled)]
         looked = [one for one in known if not self._may_rest(one, seconds, settled)]
         crops = self._network.keypoints.ask(bgr, *_crops_of(looked))
-        due = seconds - self._detected >= self._detect_every - TICK
+        since = seconds - self._detected
+        due = since >= self._detect_every - TICK
         detection = self._detect(bgr, seconds) if due else None
         yield (*crops.futures, *(detection.futures if detection else ()))
         found, lost = _still_there(looked, crops.result(), seconds)
         found += resting
-        if lost and detection is None and seconds - self._detected >= self._detect_every * SOONER - TICK:
+        if len(lost) and detection is None and since >= self._detect_every * SOONER - TICK:
             detection = self._detect(bgr, seconds)
             yield detection.futures
         if detection is not None:
             found, new = _matched(found, detection.result())
             boxes = {one.key: one.box for one in found if one.key is not None}
-            new = self._refused.worth_a_look(new, boxes, seconds)
+            new = self._refused.worth_a_look(self._likely(new, found, lost, since), boxes, seconds)
             new = new.select(slice(max(self._network.detector.max_people - len(found), 0)))
             keypoints = yield from self._network.look(bgr, new)
             found += self._newcomers(new, keypoints, found, seconds)
         self._latest = found
+        self.held = np.array([one.looked < seconds and not one.rest.is_calm(seconds) for one in found], bool)
         return _as_poses(found)
 
     def _detect(self, bgr: NDArray[np.uint8], seconds: float) -> Answer[Detections]:
@@ -151,6 +163,29 @@ class PoseFinder:
             else:  # a second sight of somebody, says the tracker
                 self._refused.refuse(one.box, one.score, one.looked)
         self._latest = []
+
+    def _likely(
+        self, detections: Detections, found: Sequence[_Remembered], lost: NDArray[np.float32], since: float
+    ) -> Detections:
+        """Without those that are hardly a newcomer: doubtful ones that the last detection, if it was just before, did
+        not see either, as most are not seen again; and poor ones in the place of somebody known.
+
+        Args:
+            detections: of nobody known.
+            found: everybody known.
+            lost: boxes of people who are not seen where they were expected, `[L, 4]`, px; one may be them.
+            since: seconds since the last detection.
+        """
+        before, self._unmatched = np.concatenate((self._unmatched, lost)), detections.boxes
+        if not len(detections):
+            return detections
+        likely = np.ones(len(detections), bool)
+        if since <= CONFIRMED_SECONDS:
+            likely &= (detections.scores >= DOUBTFUL) | (iou(detections.boxes, before) > MOVED_ON).any(axis=1)
+        if found:
+            most = iou(detections.boxes, np.stack([one.box for one in found])).max(axis=1)
+            likely &= detections.scores * np.exp(-(most**2) / DECAY) >= LEAST_APART
+        return detections.select(np.flatnonzero(likely))
 
     def _newcomers(
         self, detections: Detections, keypoints: NDArray[np.float32], found: Sequence[_Remembered], seconds: float
@@ -204,10 +239,10 @@ def _crops_of(
 
 def _still_there(
     people: Sequence[_Remembered], keypoints: NDArray[np.float32], seconds: float
-) -> tuple[list[_Remembered], bool]:
-    """Those of `people` who are seen in their crops, and whether somebody is not."""
+) -> tuple[list[_Remembered], NDArray[np.float32]]:
+    """Those of `people` who are seen in their crops, and the boxes of the others, `[L, 4]`, px."""
     if not people:
-        return [], False
+        return [], np.zeros((0, 4), np.float32)
     expected = np.stack([one.keypoints for one in people])
     boxes = np.stack([one.box for one in people])
     sides = (boxes[:, 2:] - boxes[:, :2]).clip(1.0)
@@ -221,7 +256,7 @@ def _still_there(
     for one, points, seen in zip(people, keypoints, there, strict=True):
         if seen:
             found.append(_seen_again(one, points, seconds))
-    return found, not there.all()
+    return found, boxes[~there]
 
 
 def _seen_again(one: _Remembered, keypoints: NDArray[np.float32], seconds: float) -> _Remembered:
