@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pose.crowded import say_crowded
 from pose.errors import PoseError
 from pose.inference.batching import BatchingWorkers
 from pose.inference.device import choose_precision
@@ -224,7 +225,10 @@ class OneShot:
         centre, half, scores = rows[:, :2], rows[:, 2:4] / 2, rows[:, 4] * rows[:, 5]
         corners = np.concatenate([centre - half, centre + half], 1)
         limit = self.iou_threshold if len(scales) == 1 else min(self.iou_threshold, MULTI_SCALE_IOU)
-        keep = non_maximum_suppression(corners, scores, limit, self.max_people)
+        keep = non_maximum_suppression(corners, scores, limit, self.max_people + 1)
+        if len(keep) > self.max_people:
+            say_crowded(self.max_people, "best")
+            keep = keep[: self.max_people]
         corners = box.to_source(corners[keep].reshape(-1, 2, 2)).reshape(-1, 4)
         points = rows[keep, COLUMNS - 3 * KEYPOINT_COUNT :].reshape(-1, KEYPOINT_COUNT, 3)
         points[..., :2] = box.to_source(points[..., :2])

@@ -20,13 +20,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pose.boxes import iou
+from pose.crowded import say_crowded
 from pose.detections import Detections
 from pose.evaluation.oks import oks
 from pose.inference.steps import Answer, Steps
 from pose.keypoint_finder import VISIBLE, confidence, extents, is_somebody, torso_angles
 from pose.poses import Poses
 from pose.top_down import TURNED_RADIANS, TopDown
-from stream.people.boxes import iou
 from stream.people.refused_places import RefusedPlaces
 from stream.people.rest import Rest
 from stream.people.similarity import DECAY
@@ -140,7 +141,10 @@ class PoseFinder:
             found, new = _matched(found, detection.result())
             boxes = {one.key: one.box for one in found if one.key is not None}
             new = self._refused.worth_a_look(self._likely(new, found, lost, since), boxes, seconds)
-            new = new.select(slice(max(self._network.detector.max_people - len(found), 0)))
+            room = max(self._network.detector.max_people - len(found), 0)
+            if len(new) > room:
+                say_crowded(self._network.detector.max_people)
+                new = new.select(slice(room))
             keypoints = yield from self._network.look(bgr, new)
             found += self._newcomers(new, keypoints, found, seconds)
         self._latest = found

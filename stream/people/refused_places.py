@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pose.boxes import iou
 from pose.detections import Detections
-from stream.people.boxes import iou
 
 __all__ = ["RefusedPlaces"]
 
