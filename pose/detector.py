@@ -115,10 +115,10 @@ class PersonDetector:
         """At most `max_people`, the best first."""
         if len(found) <= self.max_people:
             return found
-        say_crowded(self.max_people)
         sides = found.boxes[:, 2:] - found.boxes[:, :2]
-        largest = np.argsort(-sides.prod(axis=1), kind="stable")[: self.max_people]
-        return found.select(np.sort(largest))
+        largest = np.argsort(-sides.prod(axis=1), kind="stable")
+        say_crowded(found.scores[largest[self.max_people :]], self.max_people)
+        return found.select(np.sort(largest[: self.max_people]))
 
 
 def _together(views: Sequence[Detections]) -> Detections:

@@ -227,7 +227,7 @@ class OneShot:
         limit = self.iou_threshold if len(scales) == 1 else min(self.iou_threshold, MULTI_SCALE_IOU)
         keep = non_maximum_suppression(corners, scores, limit, self.max_people + 1)
         if len(keep) > self.max_people:
-            say_crowded(self.max_people, "best")
+            say_crowded(scores[keep[self.max_people :]], self.max_people, "best")
             keep = keep[: self.max_people]
         corners = box.to_source(corners[keep].reshape(-1, 2, 2)).reshape(-1, 4)
         points = rows[keep, COLUMNS - 3 * KEYPOINT_COUNT :].reshape(-1, KEYPOINT_COUNT, 3)

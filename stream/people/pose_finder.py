@@ -143,7 +143,7 @@ class PoseFinder:
             new = self._refused.worth_a_look(self._likely(new, found, lost, since), boxes, seconds)
             room = max(self._network.detector.max_people - len(found), 0)
             if len(new) > room:
-                say_crowded(self._network.detector.max_people)
+                say_crowded(new.scores[room:], self._network.detector.max_people)
                 new = new.select(slice(room))
             keypoints = yield from self._network.look(bgr, new)
             found += self._newcomers(new, keypoints, found, seconds)

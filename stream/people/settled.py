@@ -11,6 +11,7 @@ __all__ = ["SettledLabels"]
 
 SETTLED_SECONDS: Final = 0.5  # a label that has been shown without doubt for so long is settled
 MOST_DOUBT: Final = 0.5  # of the evidence for another one
+TICK: Final = 1e-6  # times are sums of many steps
 
 
 class SettledLabels:
@@ -37,7 +38,7 @@ class SettledLabels:
             if steady.doubt <= MOST_DOUBT:
                 posture, since = before.get(key, (steady.posture, seconds))
                 self._sure[key] = (steady.posture, since if posture == steady.posture else seconds)
-        settled = [key for key, (_, since) in self._sure.items() if seconds - since >= SETTLED_SECONDS]
+        settled = [key for key, (_, since) in self._sure.items() if seconds - since >= SETTLED_SECONDS - TICK]
         self._told = [*self._told[-2:], (seconds, frozenset(settled))]
 
     def before(self, seconds: float) -> frozenset[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 
+from pose import crowded
 from pose.errors import PoseError, WeightsError
 from pose.inference.steps import complete, together
 from pose.one_shot import OneShot
@@ -135,9 +137,13 @@ def test_people_are_ordered_and_inside_their_picture(network: OneShot) -> None:
         assert ((people.keypoints[..., 2] >= 0) & (people.keypoints[..., 2] <= 1)).all()
 
 
-def test_the_best_so_many_stay(network: OneShot, weights: Path) -> None:
+def test_the_best_so_many_stay(network: OneShot, weights: Path, caplog: pytest.LogCaptureFixture) -> None:
     picture = drawing(120, 160)
     few = opened(weights, max_people=3)
+    crowded._say.cache_clear()
+    with caplog.at_level(logging.WARNING, "pose"):
+        few([picture])
+    assert [record.getMessage() for record in caplog.records if "the best 3 are looked at" in record.getMessage()]
     assert_same_people(few([picture])[0], network([picture])[0].select([0, 1, 2]))
     few.close()
 
