@@ -12,9 +12,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-import numpy as np
-from numpy.typing import NDArray
-
 from index.classification import Classification
 from index.posture_index import PostureIndex
 from pose.embeddings.quality_gate import reject_reasons
