@@ -14,7 +14,7 @@ at a neighbour, is noticed by what it shows:
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -25,10 +25,11 @@ from pose.crowded import say_crowded
 from pose.detections import Detections
 from pose.evaluation.oks import oks
 from pose.inference.steps import Answer, Steps
-from pose.keypoint_finder import VISIBLE, confidence, extents, is_somebody, torso_angles
+from pose.keypoint_finder import VISIBLE, confidence, is_somebody, torso_angles
 from pose.poses import Poses
 from pose.top_down import TURNED_RADIANS, TopDown
 from stream.people.refused_places import RefusedPlaces
+from stream.people.remembered import Remembered, margins_of
 from stream.people.rest import Rest
 from stream.people.similarity import DECAY
 
@@ -44,34 +45,7 @@ CONFIRMED_SECONDS: Final = 0.5  # within this time,
 MOVED_ON: Final = 0.1  # with this IoU: who walks past leaves half of the box
 LEAST_APART: Final = 0.2  # what must be left of a newcomer's score beside people known, as in `scores_apart`
 SOONER: Final = 1 / 3  # of the interval of detections must have passed before a loss sends the detector out again
-LARGEST_MARGIN: Final = 0.35  # of a box around the visible keypoints, in their longer sides
 TICK: Final = 1e-6  # times are sums of many steps
-
-
-@dataclass(frozen=True, slots=True)
-class _Remembered:
-    """What is known of somebody since the last frame.
-
-    Attributes:
-        box: `[4]`, px.
-        keypoints: `[17, 3]`, px.
-        margins: `[4]`: how much further than the visible keypoints the box reaches to the left, top, right and bottom,
-            as shares of their longer side.
-        score: the detector's, the last time it saw the person.
-        missed: detections in a row that have not seen the person.
-        looked: when the keypoints were last found by the network, seconds.
-        rest: how the keypoints rest.
-        key: the tracker's; None in the first frame.
-    """
-
-    box: NDArray[np.float32]
-    keypoints: NDArray[np.float32]
-    margins: NDArray[np.float32]
-    score: float
-    missed: int
-    looked: float
-    rest: Rest
-    key: int | None = None
 
 
 class PoseFinder:
@@ -102,8 +76,8 @@ class PoseFinder:
         self._turned_every = turned_every_seconds
         self._calm_every = calm_every_seconds
         self._settled_every = settled_every_seconds
-        self._known: dict[int, _Remembered] = {}  # by the tracker's key
-        self._latest: list[_Remembered] = []  # the people of the frame that `find` told last
+        self._known: dict[int, Remembered] = {}  # by the tracker's key
+        self._latest: list[Remembered] = []  # the people of the frame that `find` told last
         self.held: NDArray[np.bool_] = np.zeros(0, bool)
         self._refused = RefusedPlaces()
         self._unmatched = np.zeros((0, 4), np.float32)  # boxes of the last detection that were of nobody known, px
@@ -124,7 +98,7 @@ class PoseFinder:
             shifts: by key, how far everybody who is followed has moved since the last frame, px `[2]`.
             settled: keys of people whose label is settled.
         """
-        known = [_moved(one, shifts[key]) for key, one in self._known.items() if key in shifts]
+        known = [one.moved(shifts[key]) for key, one in self._known.items() if key in shifts]
         resting = [one for one in known if self._may_rest(one, seconds, settled)]
         looked = [one for one in known if not self._may_rest(one, seconds, settled)]
         crops = self._network.keypoints.ask(bgr, *_crops_of(looked))
@@ -169,7 +143,7 @@ class PoseFinder:
         self._latest = []
 
     def _likely(
-        self, detections: Detections, found: Sequence[_Remembered], lost: NDArray[np.float32], since: float
+        self, detections: Detections, found: Sequence[Remembered], lost: NDArray[np.float32], since: float
     ) -> Detections:
         """Without those that are hardly a newcomer: doubtful ones that the last detection, if it was just before, did
         not see either, as most are not seen again; and poor ones in the place of somebody known.
@@ -192,8 +166,8 @@ class PoseFinder:
         return detections.select(np.flatnonzero(likely))
 
     def _newcomers(
-        self, detections: Detections, keypoints: NDArray[np.float32], found: Sequence[_Remembered], seconds: float
-    ) -> list[_Remembered]:
+        self, detections: Detections, keypoints: NDArray[np.float32], found: Sequence[Remembered], seconds: float
+    ) -> list[Remembered]:
         """The people of detections that are of nobody known. Detections in which nobody is seen, or somebody known, are
         refused."""
         there = is_somebody(keypoints, detections.boxes)
@@ -209,28 +183,19 @@ class PoseFinder:
                 if other.key is not None:
                     self._refused.refuse(box, score, seconds, other.key, other.box)
             else:
-                margins = _margins(points, box)
-                newcomers.append(_Remembered(box, points, margins, score, 0, seconds, Rest(points, seconds)))
+                margins = margins_of(points, box)
+                newcomers.append(Remembered(box, points, margins, score, 0, seconds, Rest(points, seconds)))
         return newcomers
 
-    def _may_rest(self, one: _Remembered, seconds: float, settled: Container[int]) -> bool:
+    def _may_rest(self, one: Remembered, seconds: float, settled: Container[int]) -> bool:
         pause = self._calm_every if one.rest.is_calm(seconds) else 0.0
         if self._settled_every > pause and one.key in settled:
             pause = self._settled_every
         return seconds - one.looked < pause - TICK
 
 
-def _moved(one: _Remembered, shift: NDArray[np.float64]) -> _Remembered:
-    """Somebody where the tracker expects them."""
-    shift = shift.astype(np.float32)
-    keypoints = one.keypoints.copy()
-    keypoints[:, :2] += shift
-    box = one.box + np.concatenate((shift, shift))
-    return replace(one, box=box, keypoints=keypoints)
-
-
 def _crops_of(
-    people: Sequence[_Remembered],
+    people: Sequence[Remembered],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Boxes `[N, 4]`, angles `[N]` and expected keypoints `[N, 17, 3]` to look at people with."""
     if not people:
@@ -242,8 +207,8 @@ def _crops_of(
 
 
 def _still_there(
-    people: Sequence[_Remembered], keypoints: NDArray[np.float32], seconds: float
-) -> tuple[list[_Remembered], NDArray[np.float32]]:
+    people: Sequence[Remembered], keypoints: NDArray[np.float32], seconds: float
+) -> tuple[list[Remembered], NDArray[np.float32]]:
     """Those of `people` who are seen in their crops, and the boxes of the others, `[L, 4]`, px."""
     if not people:
         return [], np.zeros((0, 4), np.float32)
@@ -259,13 +224,8 @@ def _still_there(
     found = []
     for one, points, seen in zip(people, keypoints, there, strict=True):
         if seen:
-            found.append(_seen_again(one, points, seconds))
+            found.append(one.seen(points, seconds))
     return found, boxes[~there]
-
-
-def _seen_again(one: _Remembered, keypoints: NDArray[np.float32], seconds: float) -> _Remembered:
-    box = _box_around(keypoints, one.margins)
-    return replace(one, box=box, keypoints=keypoints, looked=seconds, rest=one.rest.goes_on(keypoints, box, seconds))
 
 
 def _twice(keypoints: NDArray[np.float32], areas: NDArray[np.float32]) -> list[tuple[int, int]]:
@@ -279,7 +239,7 @@ def _twice(keypoints: NDArray[np.float32], areas: NDArray[np.float32]) -> list[t
     return [(int(a), int(b)) for a, b in np.argwhere(np.triu(alike > TWICE, 1))]
 
 
-def _matched(found: list[_Remembered], detections: Detections) -> tuple[list[_Remembered], Detections]:
+def _matched(found: list[Remembered], detections: Detections) -> tuple[list[Remembered], Detections]:
     """People with what the detector says of them, and the detections that are of somebody else. Who was missed too
     often, and is not sure, is left out."""
     overlap = iou(np.stack([one.box for one in found]), detections.boxes) if found else np.zeros((0, len(detections)))
@@ -295,21 +255,13 @@ def _matched(found: list[_Remembered], detections: Detections) -> tuple[list[_Re
     for one, detection in zip(found, partner.tolist(), strict=True):
         if detection >= 0:
             box = detections.boxes[detection]
-            kept.append(
-                replace(
-                    one,
-                    box=box,
-                    margins=_margins(one.keypoints, box),
-                    score=float(detections.scores[detection]),
-                    missed=0,
-                )
-            )
+            kept.append(one.detected(box, float(detections.scores[detection])))
         elif one.missed + 1 < MISSED or float(confidence(one.keypoints[None])[0]) >= SURE:
             kept.append(replace(one, missed=one.missed + 1))
     return kept, detections.select(free)
 
 
-def _alike(keypoints: NDArray[np.float32], found: Sequence[_Remembered]) -> NDArray[np.float64]:
+def _alike(keypoints: NDArray[np.float32], found: Sequence[Remembered]) -> NDArray[np.float64]:
     """OKS of N people and those who are known, `[N, M]`."""
     if not found or not len(keypoints):
         return np.zeros((len(keypoints), len(found)))
@@ -319,20 +271,7 @@ def _alike(keypoints: NDArray[np.float32], found: Sequence[_Remembered]) -> NDAr
     return oks(keypoints, known, (sides[:, 2:] - sides[:, :2]).clip(1.0).prod(axis=1))
 
 
-def _margins(keypoints: NDArray[np.float32], box: NDArray[np.float32]) -> NDArray[np.float32]:
-    low, high = (corner[0] for corner in extents(keypoints[None]))
-    side = max(float((high - low).max()), 1.0)
-    margins = np.concatenate((low - box[:2], box[2:] - high)) / side
-    return margins.clip(0.0, LARGEST_MARGIN).astype(np.float32)
-
-
-def _box_around(keypoints: NDArray[np.float32], margins: NDArray[np.float32]) -> NDArray[np.float32]:
-    low, high = (corner[0] for corner in extents(keypoints[None]))
-    side = max(float((high - low).max()), 1.0)
-    return np.concatenate((low - margins[:2] * side, high + margins[2:] * side)).astype(np.float32)
-
-
-def _as_poses(found: Sequence[_Remembered]) -> Poses:
+def _as_poses(found: Sequence[Remembered]) -> Poses:
     if not found:
         return Poses.empty()
     keypoints = np.stack([one.keypoints for one in found])
