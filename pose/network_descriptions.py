@@ -40,6 +40,11 @@ class NetworkDescription:
     iou_threshold: float
     judged_threshold: float
 
+    @property
+    def all_parts(self) -> tuple[str, ...]:
+        """The weights that pictures and video need together."""
+        return self.parts + self.video_parts
+
 
 _ONE_SHOT: Final = {
     "person_threshold": 0.1,
