@@ -36,8 +36,9 @@ __all__ = ["GAITS", "Gait", "Motion", "gait_likelihoods"]
 GAITS: Final = ("standing", "walking", "running")
 """The labels that gait tells apart, in the order of its likelihoods."""
 
-WINDOW_SECONDS: Final = 1.0  # two steps of a walk
-LEAST_SECONDS: Final = 0.6  # before that nothing is said: about one step
+WINDOW_SECONDS: Final = 0.7  # a step of a slow walk, of 1.4 a second; what was before is over
+LEAST_SAMPLES: Final = 4  # or so many frames, of a slow camera
+LEAST_SECONDS: Final = 0.45  # before that nothing is said: a step of a quick walk
 SAMPLE_SECONDS: Final = 0.06  # frames that come faster say the same
 LAG_SECONDS: Final = 0.17
 LAGS_SECONDS: Final = (0.12, 0.34)  # between the frames of a pair: 3 frames per second are enough
@@ -48,6 +49,7 @@ TORSO_SHARE: Final = 0.29  # shoulders to hips, of the body height (Winter, 2009
 BODY_SHARE: Final = 0.78  # shoulders to hips and on to an ankle
 
 _TORSO: Final = (K.LEFT_SHOULDER, K.RIGHT_SHOULDER, K.LEFT_HIP, K.RIGHT_HIP)
+_KNEES: Final = (K.LEFT_KNEE, K.RIGHT_KNEE)
 _ANKLES: Final = (K.LEFT_ANKLE, K.RIGHT_ANKLE)
 
 
@@ -58,10 +60,13 @@ class Motion:
     Attributes:
         swing: of the ankles against each other, body heights per second; NaN where they were not seen.
         travel: of the torso across the picture, body heights per second.
+        shank: how upright the more bent shin is at its most bent, as a share of the other's height in the picture: 1
+            upright, 0 level with the knee, below 0 where the foot is higher than it; NaN where shins were not seen.
     """
 
     swing: float
     travel: float
+    shank: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,7 @@ class _Sample:
     height: float  # of the body, px
     apart: tuple[float, float] | None  # from ankle to ankle, px; None where one was not seen
     swing: float | None  # with an earlier sample, px per second
+    shins: tuple[float, float] | None  # from knee down to ankle, px: the lesser and the larger; None where not seen
 
 
 @dataclass(slots=True)
@@ -107,13 +113,22 @@ class Gait:
         seen = keypoints[:, _ANKLES, 2].min(axis=1, initial=1.0) >= SEEN
         heights = np.maximum(long / TORSO_SHARE, np.where(seen, (long + legs) / BODY_SHARE, 0.0)).tolist()
         apart = (ankles[:, 0] - ankles[:, 1]).tolist()
+        shins = np.sort(ankles[..., 1] - keypoints[:, _KNEES, 1], axis=1).tolist()
+        bent = (seen & (keypoints[:, _KNEES, 2].min(axis=1, initial=1.0) >= SEEN)).tolist()
         places = ((shoulders + hips) / 2).tolist()
         told = torso[..., 2].min(axis=1, initial=1.0) >= SEEN
         people: dict[int, _Memory] = {}
         for row, key in enumerate(keys):
             memory = people[key] = self._people.get(key) or _Memory()
             if told[row] and heights[row] > 0:
-                self._watch(memory, seconds, places[row], heights[row], tuple(apart[row]) if seen[row] else None)
+                self._watch(
+                    memory,
+                    seconds,
+                    places[row],
+                    heights[row],
+                    tuple(apart[row]) if seen[row] else None,
+                    tuple(shins[row]) if bent[row] else None,
+                )
             elif memory.samples and seconds - memory.samples[-1].seconds > self._gap_seconds:
                 people[key] = _Memory()
         for key, memory in self._people.items():  # out of sight, perhaps for a moment only
@@ -129,6 +144,7 @@ class Gait:
         place: Sequence[float],
         height: float,
         apart: tuple[float, float] | None,
+        shins: tuple[float, float] | None,
     ) -> None:
         samples = memory.samples
         if samples:
@@ -141,8 +157,8 @@ class Gait:
             elif elapsed < SAMPLE_SECONDS:
                 return
         swing = None if apart is None else _swing(samples, seconds, apart)
-        samples.append(_Sample(seconds, place[0], place[1], height, apart, swing))
-        while samples[0].seconds < seconds - WINDOW_SECONDS:
+        samples.append(_Sample(seconds, place[0], place[1], height, apart, swing, shins))
+        while len(samples) > LEAST_SAMPLES and samples[0].seconds < seconds - WINDOW_SECONDS:
             samples.pop(0)
         memory.motion = _motion(samples)
 
@@ -173,7 +189,18 @@ def _motion(samples: Sequence[_Sample]) -> Motion | None:
     since = [sample.seconds - middle for sample in samples]
     x = sum(time * sample.x for time, sample in zip(since, samples, strict=True))
     y = sum(time * sample.y for time, sample in zip(since, samples, strict=True))
-    return Motion(swing, math.hypot(x, y) / sum(time * time for time in since) / height)  # the slope of least squares
+    travel = math.hypot(x, y) / sum(time * time for time in since) / height  # the slope of least squares
+    return Motion(swing, travel, _shank(samples))
+
+
+def _shank(samples: Sequence[_Sample]) -> float:
+    """The lower quartile of the lesser shin over the median of the larger; see `Motion`."""
+    shins = [sample.shins for sample in samples if sample.shins is not None]
+    if len(shins) < LEAST_PAIRS:
+        return math.nan
+    lesser = sorted(shin for shin, _ in shins)
+    upright = median(shin for _, shin in shins)
+    return lesser[len(lesser) // 4] / upright if upright > 0 else math.nan
 
 
 _Grid: TypeAlias = NDArray[np.float64]
@@ -191,6 +218,9 @@ _FOLLOWED_TRAVEL: Final = 0.25  # of people whom the camera follows, or who are 
 _ANY: Final = 3.0  # body heights per second: up to this any speed is possible, however one moves,
 _ANY_TRAVEL: Final = 0.1  # with this probability: the camera pans
 _ANY_SWING: Final = 0.05  # keypoints jump
+_SHANK: Final = {"standing": (0.92, 0.08), "walking": (0.72, 0.12), "running": (0.35, 0.2)}  # mean and spread
+_ANY_SHANK: Final = 0.1  # keypoints jump
+_SHANKS: Final = (-0.5, 1.0)  # further off it says nothing more
 
 
 def _expected(gait: str) -> tuple[_Grid, _Grid, _Grid]:
@@ -228,5 +258,15 @@ def gait_likelihoods(motion: Motion) -> tuple[float, float, float]:
         density = np.exp(-0.5 * (np.log(seen / _SWING) / _WIDTH) ** 2) / (_WIDTH * seen * _ROOT)
         likely *= (1 - _ANY_SWING) * density + _ANY_SWING / _ANY
     densities = np.add.reduceat(likely, _STARTS) / _COUNTS
+    if not math.isnan(motion.shank):
+        densities *= _shank_densities(motion.shank)
     standing, walking, running = (densities / densities.sum()).tolist()
     return standing, walking, running
+
+
+def _shank_densities(shank: float) -> _Grid:
+    """How likely every gait has this shank."""
+    low, high = _SHANKS
+    mean, spread = np.array([_SHANK[gait] for gait in GAITS]).T
+    near = np.exp(-0.5 * ((min(max(shank, low), high) - mean) / spread) ** 2) / (spread * _ROOT)
+    return (1 - _ANY_SHANK) * near + _ANY_SHANK / (high - low)
