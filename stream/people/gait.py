@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from statistics import fmean, median
 from typing import Final, TypeAlias
@@ -36,9 +36,9 @@ __all__ = ["GAITS", "Gait", "Motion", "gait_likelihoods"]
 GAITS: Final = ("standing", "walking", "running")
 """The labels that gait tells apart, in the order of its likelihoods."""
 
-WINDOW_SECONDS: Final = 0.7  # a step of a slow walk, of 1.4 a second; what was before is over
+WINDOW_SECONDS: Final = 0.5  # a step of a walk; what was before is over
 LEAST_SAMPLES: Final = 4  # or so many frames, of a slow camera
-LEAST_SECONDS: Final = 0.45  # before that nothing is said: a step of a quick walk
+LEAST_SECONDS: Final = 0.4  # before that nothing is said: a step of a quick walk, of 2.5 a second
 SAMPLE_SECONDS: Final = 0.06  # frames that come faster say the same
 LAG_SECONDS: Final = 0.17
 LAGS_SECONDS: Final = (0.12, 0.34)  # between the frames of a pair: 3 frames per second are enough
@@ -79,6 +79,11 @@ class _Sample:
     swing: float | None  # with an earlier sample, px per second
     shins: tuple[float, float] | None  # from knee down to ankle, px: the lesser and the larger; None where not seen
 
+    def carried(self, camera: NDArray[np.float64]) -> _Sample:
+        """The same with its place where it would be in the picture of a later frame."""
+        x, y = (camera @ (self.x, self.y, 1.0)).tolist()
+        return replace(self, x=x, y=y)
+
 
 @dataclass(slots=True)
 class _Memory:
@@ -97,14 +102,25 @@ class Gait:
         self._gap_seconds = gap_seconds
         self._people: dict[int, _Memory] = {}
 
-    def update(self, keys: Sequence[int], keypoints: NDArray[np.float32], seconds: float) -> list[Motion | None]:
+    def update(
+        self,
+        keys: Sequence[int],
+        keypoints: NDArray[np.float32],
+        seconds: float,
+        camera: NDArray[np.float64] | None = None,
+    ) -> list[Motion | None]:
         """How the people of one more frame move; None for those who were not watched for long enough.
 
         Args:
             keys: the tracker's, one per person.
             keypoints: `[N, 17, 3]`: x, y in px and score.
             seconds: the frame's time on a clock that never goes back.
+            camera: `[2, 3]`: how the background moved since the frame before (see `CameraMotion`); None where it kept
+                still.
         """
+        if camera is not None:
+            for memory in self._people.values():
+                memory.samples = [sample.carried(camera) for sample in memory.samples]
         torso = keypoints[:, _TORSO]  # [N, 4, 3]
         shoulders, hips = torso[:, :2, :2].mean(axis=1), torso[:, 2:, :2].mean(axis=1)
         ankles = keypoints[:, _ANKLES, :2]
@@ -183,7 +199,10 @@ def _motion(samples: Sequence[_Sample]) -> Motion | None:
     if samples[-1].seconds - samples[0].seconds < LEAST_SECONDS:
         return None
     height = median(sample.height for sample in samples)
-    swings = [sample.swing for sample in samples if sample.swing is not None]
+    begin = samples[-1].seconds - WINDOW_SECONDS + LAG_SECONDS  # pairs of which both are in the window, or the last few
+    pairs = [(sample.seconds, sample.swing) for sample in samples if sample.swing is not None]
+    late = sum(since >= begin for since, _ in pairs)
+    swings = [swing for _, swing in pairs[-max(late, LEAST_PAIRS) :]]
     swing = fmean(swings) / height if len(swings) >= LEAST_PAIRS else math.nan
     middle = sum(sample.seconds for sample in samples) / len(samples)
     since = [sample.seconds - middle for sample in samples]
@@ -218,7 +237,7 @@ _FOLLOWED_TRAVEL: Final = 0.25  # of people whom the camera follows, or who are 
 _ANY: Final = 3.0  # body heights per second: up to this any speed is possible, however one moves,
 _ANY_TRAVEL: Final = 0.1  # with this probability: the camera pans
 _ANY_SWING: Final = 0.05  # keypoints jump
-_SHANK: Final = {"standing": (0.92, 0.08), "walking": (0.72, 0.12), "running": (0.35, 0.2)}  # mean and spread
+_SHANK: Final = {"standing": (0.92, 0.1), "walking": (0.72, 0.12), "running": (0.35, 0.2)}  # mean and spread
 _ANY_SHANK: Final = 0.1  # keypoints jump
 _SHANKS: Final = (-0.5, 1.0)  # further off it says nothing more
 
