@@ -14,6 +14,7 @@ from pose.estimator import PoseEstimator
 from pose.inference.steps import Steps, complete
 from pose.poses import Poses
 from stream.frame import Frame
+from stream.people.camera_motion import CameraMotion
 from stream.people.gait import Gait
 from stream.people.gait_vote import knows_gaits, with_gait
 from stream.people.keypoint_filter import KeypointFilter
@@ -36,6 +37,7 @@ class _Memory:
     tracker: Tracker
     keypoint_filter: KeypointFilter | None
     gait: Gait | None
+    camera: CameraMotion
     smoother: LabelSmoother
     size: tuple[int, int]  # height, width of the picture
     seconds: float = float("-inf")
@@ -195,15 +197,18 @@ class Recogniser:
         self, followed: Followed, keys: list[int], classifications: list[Classification]
     ) -> list[Classification]:
         """The classifications, with standing, walking and running told apart by motion where the database has them."""
-        source = followed.frame.source
-        gait, labels = self._sources[source].gait, self._indexes.get(source, self.index).classes
+        source, poses = followed.frame.source, followed.poses
+        memory, labels = self._sources[source], self._indexes.get(source, self.index).classes
+        gait = memory.gait
         if gait is None or not knows_gaits(labels):
             return classifications
         naming = self.settings.index
+        due = gait.due(followed.seconds) and bool(keys)
+        camera = memory.camera.update(followed.frame.bgr, poses.boxes) if due else None
         return [
             with_gait(classification, motion, labels, naming.min_probability, naming.min_margin)
             for classification, motion in zip(
-                classifications, gait.update(keys, followed.poses.keypoints, followed.seconds), strict=True
+                classifications, gait.update(keys, poses.keypoints, followed.seconds, camera), strict=True
             )
         ]
 
@@ -235,6 +240,7 @@ class Recogniser:
             if filtering.enabled
             else None,
             Gait() if smoothing.gait else None,
+            CameraMotion(),
             LabelSmoother(
                 switch_seconds=smoothing.switch_seconds,
                 unknown_probability=smoothing.unknown_probability,
