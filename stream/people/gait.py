@@ -7,8 +7,8 @@ frame rates are alike:
 - *swing*: how fast the ankles move against each other. Neither camera motion nor squatting changes it. It is taken over
   pairs of frames about 0.17 s apart, without regard to which ankle is which, as a network mixes them up in side views;
 - *travel*: how fast the torso moves across the background, whatever the camera does (`CameraMotion`);
-- *shank*: how far a shin folds up. When a foot swings forward, a walker's knee bends by 60 degrees, a jogger's by 90 and
-  more (Novacheck, 1998), with the thigh 10 to 20 degrees forward: the shin is 45 degrees from upright, or all but
+- *shank*: how far a shin folds up. When a foot swings forward, a walker's knee bends by 60 degrees, a jogger's by 90
+  and more (Novacheck, 1998), with the thigh 10 to 20 degrees forward: the shin is 45 degrees from upright, or all but
   level. As its height in the picture counts, by that of the other, more upright shin, the view does not matter, and a
   camera that looks down little.
 
