@@ -19,6 +19,7 @@ from stream.sources.video_reader import Picture
 
 __all__ = ["WebpAnimation", "is_animated", "is_webp"]
 
+ROWS_OF_JPEGS: Final = frozenset({".mjpeg", ".mjpg"})
 PNG: Final = b"\x89PNG\r\n\x1a\n"
 ANIMATED: Final = 0x02  # in the flags of WebP's header
 ALPHA: Final = 0x10
@@ -34,7 +35,9 @@ def is_webp(path: Path) -> bool:
 
 
 def is_animated(path: Path) -> bool:
-    """Whether a picture file (GIF, PNG, WebP) holds more than one picture. False where it cannot be read."""
+    """Whether a picture file (GIF, PNG, WebP, JPEGs in a row) holds more than one picture; False if it is unreadable."""
+    if path.suffix.lower() in ROWS_OF_JPEGS:
+        return True
     try:
         with path.open("rb") as file:
             start = file.read(64 * 1024)

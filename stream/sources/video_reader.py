@@ -7,6 +7,7 @@ something does not open, and decodes on no graphics card in the packages that pi
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 import re
@@ -16,7 +17,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import av
 import numpy as np
@@ -28,6 +29,7 @@ from stream.settings.model import SourceSettings
 from stream.sources.address import is_address, readings
 from stream.sources.capture import plausible_rate
 from stream.sources.conversion import FrameConverter
+from stream.sources.download import download
 from stream.sources.faults import NO_PICTURE, WRONG_LOGIN, cause_of
 from stream.sources.hardware import hardware_decoder
 
@@ -103,25 +105,46 @@ class VideoReader:
         self._timeout_seconds = settings.read_timeout_seconds
         self._decoded: deque[Any] = deque()
         self._pictures: Iterator[tuple[NDArray[np.uint8], float | None]] = iter(())
+        self._begun: list[Any] = []  # packets that were looked at
         self._stamps: deque[float] = deque()  # of packets that say only when they are decoded
         self._drained = self._flushed = False
         self._seen = False
-        self._container = _open(address, settings, live)
+        self._copy: IO[bytes] | None = None
+        self._container, opened = _open(address, settings, live)
         try:
             self._stream = _moving_picture(self._container)
+            if not live and self._index_is_out_of_reach(opened):
+                self._container.close()
+                self._copy = download(opened, settings.read_timeout_seconds)
+                self._container = _open_container(self._copy, opened, settings, live)
+                self._stream = _moving_picture(self._container)
         except SourceError:
-            self._container.close()
+            self.close()
             raise
-        self._hardware_asked = settings.hardware_decoding == "auto"
         self._zero = clock_start(self._container)
+        self._unordered = self.container_format == "avi"  # it says when pictures are decoded, not when they are shown
         self._converter = FrameConverter()
         self._measure_pixels()
         # Of a live stream every thread more holds back one frame: measured on RTSP at 30 fps, 33 ms with 2 threads and
         # 233 ms with 8. `flags;low_delay` and `fflags;nobuffer` do not help. One thread decodes 1080p at about 180 fps.
         self._stream.thread_type = "SLICE" if live else "AUTO"
         self._stream.codec_context.thread_count = 1 if live or self.hardware else threads or decoding_threads()
-        self._packets = self._container.demux()
+        self._packets = itertools.chain(self._begun, self._container.demux())
         self._opened_seconds = time.monotonic()
+
+    def _index_is_out_of_reach(self, address: str) -> bool:
+        """Whether this is an MP4 with its index at the end, from a server that gives no parts of files.
+
+        FFmpeg reads the index then, and cannot go back to the pictures.
+        """
+        if not address.lower().startswith(("http:", "https:")) or "mp4" not in self.container_format:
+            return False
+        try:
+            packet: Any = next(self._container.demux(), None)
+        except av.error.FFmpegError:
+            packet = None
+        self._begun = [] if packet is None else [packet]
+        return packet is None or not packet.size
 
     @property
     def closed(self) -> bool:
@@ -253,7 +276,7 @@ class VideoReader:
             if self._decoded:
                 frame = self._decoded.popleft()
                 frame.time_base = frame.time_base or self._stream.time_base  # PyAV leaves it out of the last ones
-                if frame.pts is None and self._stamps:
+                if (frame.pts is None or self._unordered) and self._stamps:
                     frame.pts = round(self._stamps.popleft() / frame.time_base)
                 self._pictures = self._converter.push(frame)
             elif self._drained and not self._flushed:
@@ -299,12 +322,14 @@ class VideoReader:
             if packet.size:
                 self.packets += 1
                 self.hidden += packet.is_discard
-                if packet.pts is None and packet.dts is not None:
+                if (packet.pts is None or self._unordered) and packet.dts is not None:
                     self._stamps.append(float(packet.dts * packet.time_base))
         try:
             self._decoded.extend(self._stream.decode(packet))
         except av.error.FFmpegError as fault:  # a damaged packet; the decoder goes on with the next
             self.undecodable += 1
+            if self._stamps and packet is not None:
+                self._stamps.pop()
             log.debug("a packet cannot be decoded (%s)", cause_of(fault, self._timeout_seconds))
         if not self._seen and self._decoded:
             self._measure_pixels()
@@ -322,6 +347,8 @@ class VideoReader:
                 self._decoded.clear()
                 self._pictures = iter(())
                 self._container.close()
+                if self._copy is not None:
+                    self._copy.close()
             finally:
                 self._lock.release()
 
@@ -342,7 +369,9 @@ def clock_start(container: Any) -> Fraction:
     """
     if ABSOLUTE & set(container.format.name.split(",")) or container.start_time is None:
         return Fraction(0)
-    return Fraction(container.start_time, av.time_base)
+    streams = (*container.streams.video, *container.streams.audio)
+    starts = [stream.start_time * stream.time_base for stream in streams if stream.start_time is not None]
+    return min(starts, default=Fraction(container.start_time, av.time_base))
 
 
 def _moving_picture(container: Any) -> Any:
@@ -353,31 +382,35 @@ def _moving_picture(container: Any) -> Any:
     best = container.streams.best("video")
     stream = best if best in streams else streams[0]
     if stream.codec_context is None:
-        coding = re.search(
-            rf"Stream #\d+:{stream.index}\b.*?: Video: (none \()?([\w.-]+)", container.dumps_format() or ""
-        )
-        raise SourceError(
-            f"has pictures in a coding that FFmpeg {av.ffmpeg_version_info} has no decoder for"
-            + (f" ({coding[2]})" if coding else "")
-        )
+        coding = _coding(container, stream)
+        raise SourceError(f"has pictures in a coding{coding} for which FFmpeg {av.ffmpeg_version_info} has no decoder")
     for other in container.streams:
         if other.type not in ("video", "audio") or (other.type == "video" and other is not stream):
             other.discard = "all"
     return stream
 
 
-def _open(address: str, settings: SourceSettings, live: bool) -> Any:
-    """PyAV's container, of the first way in which the address can be understood that opens.
+def _coding(container: Any, stream: Any) -> str:
+    """What a stream without a decoder says it is coded in, in brackets; empty if nothing. PyAV has it as text only."""
+    level = av.logging.get_level()
+    av.logging.set_level(av.logging.INFO)
+    try:
+        found = re.search(rf"#\d+:{stream.index}\b.*?: Video: (?:none \()?([\w.-]+)", container.dumps_format() or "")
+    finally:
+        av.logging.set_level(level)
+    return f" ({found[1]})" if found and found[1] != "none" else ""
+
+
+def _open(address: str, settings: SourceSettings, live: bool) -> tuple[Any, str]:
+    """PyAV's container, of the first way in which the address can be understood that opens; and that way.
 
     Raises:
         SourceError: see `VideoReader`.
     """
-    if not is_address(address):
-        return _open_reading(address, settings, live)
     fault: SourceError | None = None
-    for reading in readings(address):
+    for reading in readings(address) if is_address(address) else [address]:
         try:
-            return _open_reading(reading, settings, live)
+            return _open_container(None, reading, settings, live), reading
         except SourceError as error:
             # the password was understood in one of the ways, if the server did not like it; else the first is likeliest
             fault = error if fault is None or str(error) == WRONG_LOGIN else fault
@@ -385,48 +418,35 @@ def _open(address: str, settings: SourceSettings, live: bool) -> Any:
     raise fault
 
 
-def _open_reading(address: str, settings: SourceSettings, live: bool) -> Any:
+def _open_container(copy: IO[bytes] | None, address: str, settings: SourceSettings, live: bool) -> Any:
     started = time.monotonic()
     timeout_seconds = settings.open_timeout_seconds
-    held_seconds = settings.read_timeout_seconds
+    remote = copy is None and is_address(address)
 
-    def open_with(held_seconds: float, address: str) -> Any:
+    def open_with(held_seconds: float) -> Any:
         return av.open(
-            address,
-            options=_options(address, settings, live),
-            timeout=(timeout_seconds, held_seconds) if is_address(address) else None,
+            copy or address,
+            options=_options(address, settings, live) if remote else {},
+            timeout=(timeout_seconds, held_seconds) if remote else None,
             hwaccel=hardware_decoder() if settings.hardware_decoding == "auto" else None,
             metadata_errors="replace",
         )
 
     try:
-        container = open_with(held_seconds, address)
-        if container.format.name == "hls" and not container.duration and held_seconds < FIRST_PICTURE_SECONDS:
+        container = open_with(settings.read_timeout_seconds)
+        if remote and container.format.name == "hls" and not container.duration:
             container.close()  # the time-out cannot be changed
-            container = open_with(FIRST_PICTURE_SECONDS, address)
+            container = open_with(max(FIRST_PICTURE_SECONDS, settings.read_timeout_seconds))
         return container
-    except av.error.InvalidDataError as fault:
-        cause = cause_of(fault, timeout_seconds)
-        if address.lower().startswith(("http:", "https:")) and not live:
-            try:  # its index may lie at its end, where a server that gives no parts of files lets nobody look first
-                return open_with(held_seconds, f"cache:{address}")
-            except av.error.FFmpegError as still:
-                log.debug("also not with a copy (%s)", still.strerror)
     except av.error.FFmpegError as fault:
         cause = cause_of(fault, timeout_seconds)
-    except UnicodeError:
-        cause = "has a name that cannot be read"
-    if (
-        is_address(address) and time.monotonic() - started >= 0.9 * timeout_seconds
-    ):  # the kind of a late fault says nothing
+    if remote and time.monotonic() - started >= 0.9 * timeout_seconds:  # the kind of a late fault says nothing
         cause = f"does not answer within {timeout_seconds:g} s"
     raise SourceError(cause)  # out here, or FFmpeg's fault would hang on as its context, with address and password
 
 
 def _options(address: str, settings: SourceSettings, live: bool) -> dict[str, str]:
     """What FFmpeg is told before it connects."""
-    if not is_address(address):
-        return {}
     options = {}
     if live:
         # Looking at a stream ends when this much of it has come, and FFmpeg's own 5 s are as long as our patience: a
