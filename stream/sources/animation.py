@@ -35,7 +35,7 @@ def is_webp(path: Path) -> bool:
 
 
 def is_animated(path: Path) -> bool:
-    """Whether a picture file (GIF, PNG, WebP, JPEGs in a row) holds more than one picture; False if it is unreadable."""
+    """Whether a picture file (GIF, PNG, WebP, JPEGs in a row) holds more than one picture; False if unreadable."""
     if path.suffix.lower() in ROWS_OF_JPEGS:
         return True
     try:

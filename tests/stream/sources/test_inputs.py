@@ -124,7 +124,7 @@ ROWS |= set(INTERLACED)
 @pytest.mark.parametrize("name", INTERLACED)
 def test_interlaced_pictures_are_deinterlaced(tmp_path, worlds, name):
     """Two fields of different moments make a frame. Each gives one picture: that of the first field, whole."""
-    times = [n / 50 for n in range(2 * COUNT)]
+    times = [n / 50 for n in range(20)]
     plain = worlds.write_clip(tmp_path / "plain.mp4", times, size=(720, 576), moving=True)
     file, options = INTERLACED[name]
     worlds.ffmpeg("-i", plain, "-vf", "interlace=lowpass=off", *options, tmp_path / file)
@@ -132,8 +132,7 @@ def test_interlaced_pictures_are_deinterlaced(tmp_path, worlds, name):
         frames = list(source)
     with FileSource(plain) as source:
         expected = {number: frame.bgr for number, frame in enumerate(source)}
-    assert len(frames) == COUNT
-    np.testing.assert_allclose([frame.media_seconds for frame in frames], np.arange(COUNT) / 25, atol=1e-3)
+    np.testing.assert_allclose([frame.media_seconds for frame in frames], np.arange(10) / 25, atol=1e-3)
     for number, frame in enumerate(frames):
         bgr = cv2.resize(frame.bgr, (720, 576))
         # DV begins with the lower field, which the filter took from the later picture
