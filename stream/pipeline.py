@@ -118,7 +118,7 @@ def _reading(
     several = source if isinstance(source, Sequence) and not isinstance(source, str) else [source]
     opened = []
     for given in several:
-        one = given if isinstance(given, Source) else open_from_settings(given, settings)
+        one = given if isinstance(given, Source) else open_from_settings(given, settings, sources=len(several))
         opened.append(stack.enter_context(one))
     return stack.enter_context(make_scheduler(opened, stage))
 

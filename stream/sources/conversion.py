@@ -52,6 +52,7 @@ class FrameConverter:
         self._reformatter = VideoReformatter()
         self._deinterlacer: Any = None
         self._layout: tuple[int, int, str] | None = None  # of the frames in the deinterlacer
+        self._rotation: int | None = None  # degrees, for which the matrix was read
         self._matrix: tuple[int, int, int, int] | None = None
 
     def push(self, frame: Any) -> Iterator[tuple[NDArray[np.uint8], float | None]]:
@@ -71,10 +72,11 @@ class FrameConverter:
             yield from self.flush()
         if self._deinterlacer is None and frame.interlaced_frame and not _on_card(frame):
             self._deinterlacer, self._layout = _deinterlacer(frame), layout
+        if frame.rotation != self._rotation:  # reading the whole matrix takes 0.3 ms
+            self._rotation, self._matrix = frame.rotation, _orientation(frame)
         if self._deinterlacer is None:
-            yield self._convert(frame, _orientation(frame))
+            yield self._convert(frame)
             return
-        self._matrix = _orientation(frame)
         self._deinterlacer.push(frame)
         yield from self._pull()
 
@@ -91,15 +93,22 @@ class FrameConverter:
                 frame = self._deinterlacer.pull()
             except (av.error.BlockingIOError, av.error.EOFError):
                 return
-            yield self._convert(frame, self._matrix)
+            yield self._convert(frame)
 
-    def _convert(self, frame: Any, matrix: tuple[int, int, int, int] | None) -> tuple[NDArray[np.uint8], float | None]:
+    def _convert(self, frame: Any) -> tuple[NDArray[np.uint8], float | None]:
         width = display_width(frame.width, self.aspect)
         picture = self._reformatter.reformat(
             frame, width=width, format="bgr24", interpolation="BICUBIC" if width != frame.width else None, threads=1
         )
-        bgr = np.asarray(picture.to_ndarray(), np.uint8)
-        return (bgr if matrix is None else _oriented(bgr, matrix)), frame.time
+        bgr = _pixels(picture)
+        return (bgr if self._matrix is None else _oriented(bgr, self._matrix)), frame.time
+
+
+def _pixels(picture: Any) -> NDArray[np.uint8]:
+    """The memory of a frame of BGR as uint8 `[H, W, 3]`, which keeps the frame; a copy where its rows are padded."""
+    plane, row = picture.planes[0], 3 * picture.width
+    lines = np.frombuffer(plane, np.uint8).reshape(picture.height, plane.line_size)
+    return np.ascontiguousarray(lines[:, :row]).reshape(picture.height, picture.width, 3)
 
 
 def _on_card(frame: Any) -> bool:

@@ -51,7 +51,7 @@ class FileSource(Closing):
         settings: time-outs for an address, hardware decoding, the part to read; None for the defaults.
         name: what it is called; None for the path, or the address without its password.
         reader: the file, where it is already open; closed by this source.
-        threads: that decode; None for as many as the machine has room for.
+        sources: how many are read side by side, and share the cores for decoding.
 
     Raises:
         SourceError: from the constructor, if it is no video; from the iteration, after every readable frame was given,
@@ -68,7 +68,7 @@ class FileSource(Closing):
         *,
         name: str | None = None,
         reader: VideoReader | None = None,
-        threads: int | None = None,
+        sources: int = 1,
     ) -> None:
         from stream.sources.animation import WebpAnimation, is_webp
         from stream.sources.video_reader import VideoReader
@@ -88,7 +88,7 @@ class FileSource(Closing):
             if self.path is not None and self.path.is_file() and is_webp(self.path):
                 self._reader: VideoReader | WebpAnimation = WebpAnimation(self.path)
             else:
-                self._reader = reader or VideoReader(address, settings, threads=threads)
+                self._reader = reader or VideoReader(address, settings, sources=sources)
         except SourceError as error:
             raise SourceError(cannot_open(self._shown, str(error), self.path)) from None
         try:

@@ -26,7 +26,7 @@ def open_source(
     settings: SourceSettings | None = None,
     *,
     name: str | None = None,
-    threads: int | None = None,
+    sources: int = 1,
 ) -> Source:
     """Open what the user named.
 
@@ -42,14 +42,14 @@ def open_source(
         settings: time-outs and how it is read, and what is done to its pictures before anybody sees them;
             None for the defaults.
         name: what it is called; None for the path, or the address without its password.
-        threads: that decode a recording; None for as many as the machine has room for.
+        sources: how many are read side by side, and share the cores for decoding.
 
     Raises:
         SourceError: a file or folder is not there or not readable, or an address is of no known kind; or a part is
             asked of what is no recording.
     """
     settings = settings or SourceSettings()
-    opened = _open(source, settings, name, threads)
+    opened = _open(source, settings, name, sources)
     if (opened.live or opened.still) and (settings.start_seconds is not None or settings.end_seconds is not None):
         opened.close()
         what = "is live" if opened.live else "holds pictures, which have no time"
@@ -61,7 +61,7 @@ def open_source(
     return PreparedSource(opened, settings)
 
 
-def _open(source: str | int | Path, settings: SourceSettings, name: str | None, threads: int | None) -> Source:
+def _open(source: str | int | Path, settings: SourceSettings, name: str | None, sources: int) -> Source:
     text = str(source).strip()
     shown = display_name(text)
 
@@ -78,7 +78,7 @@ def _open(source: str | int | Path, settings: SourceSettings, name: str | None, 
         scheme = text.partition("://")[0].lower()
         if scheme not in LIVE_SCHEMES:
             raise SourceError(f"{shown}: {scheme}:// is not read here. Use one of {', '.join(sorted(LIVE_SCHEMES))}.")
-        recording = _recording_at(text, settings, name, threads) if scheme in ("http", "https") else None
+        recording = _recording_at(text, settings, name, sources) if scheme in ("http", "https") else None
         return recording or live(text)
 
     from stream.sources.pictures import PictureSource, matching_pictures
@@ -108,10 +108,10 @@ def _open(source: str | int | Path, settings: SourceSettings, name: str | None, 
 
     if is_picture(path) and not is_animated(path):
         return PictureSource(path, name=name)
-    return FileSource(path, settings, name=name, threads=threads)
+    return FileSource(path, settings, name=name, sources=sources)
 
 
-def _recording_at(address: str, settings: SourceSettings, name: str | None, threads: int | None) -> Source | None:
+def _recording_at(address: str, settings: SourceSettings, name: str | None, sources: int) -> Source | None:
     """The recording that an HTTP address gives; None if it is live, or out of reach and perhaps a camera.
 
     Raises:
@@ -121,7 +121,7 @@ def _recording_at(address: str, settings: SourceSettings, name: str | None, thre
     from stream.sources.video_reader import VideoReader
 
     try:
-        reader = VideoReader(address, settings, threads=threads)
+        reader = VideoReader(address, settings, sources=sources)
     except SourceError as error:
         if Path(urlsplit(address).path).suffix.lower() in RECORDING_SUFFIXES:
             raise SourceError(cannot_open(display_name(address), str(error))) from None

@@ -78,7 +78,7 @@ class VideoReader:
         address: an absolute path, or an address.
         settings: time-outs, transport, hardware decoding.
         live: decode on one thread, without holding pictures back, and give up when none comes in time.
-        threads: that decode a recording; None for as many as the machine has room for.
+        sources: how many are read side by side, and share the cores for decoding.
 
     Attributes:
         reason: why the last read gave no picture, one clause; empty at a recording's end.
@@ -92,9 +92,7 @@ class VideoReader:
         SourceError: it does not open; the message is the middle of a sentence and holds no address.
     """
 
-    def __init__(
-        self, address: str, settings: SourceSettings, *, live: bool = False, threads: int | None = None
-    ) -> None:
+    def __init__(self, address: str, settings: SourceSettings, *, live: bool = False, sources: int = 1) -> None:
         self.reason = ""
         self.broken = False
         self.packets = self.hidden = self.undecodable = 0
@@ -122,13 +120,15 @@ class VideoReader:
             self.close()
             raise
         self._zero = clock_start(self._container)
+        # a Fraction for every packet would take as long as reading it
+        self._ticks = [float(stream.time_base or 0) for stream in self._container.streams]
         self._unordered = self.container_format == "avi"  # it says when pictures are decoded, not when they are shown
         self._converter = FrameConverter()
         self._measure_pixels()
         # Of a live stream every thread more holds back one frame: measured on RTSP at 30 fps, 33 ms with 2 threads and
         # 233 ms with 8. `flags;low_delay` and `fflags;nobuffer` do not help. One thread decodes 1080p at about 180 fps.
         self._stream.thread_type = "SLICE" if live else "AUTO"
-        self._stream.codec_context.thread_count = 1 if live or self.hardware else threads or decoding_threads()
+        self._stream.codec_context.thread_count = 1 if live or self.hardware else decoding_threads(sources)
         self._packets = itertools.chain(self._begun, self._container.demux())
         self._opened_seconds = time.monotonic()
 
@@ -314,8 +314,8 @@ class VideoReader:
         """Decode a packet; None for what the decoder still holds."""
         if packet is not None:
             stamp = packet.pts if packet.pts is not None else packet.dts
-            if stamp is not None and packet.time_base is not None:
-                end = float((stamp + (packet.duration or 0)) * packet.time_base - self._zero)
+            if stamp is not None and packet.stream_index < len(self._ticks):  # some streams appear later
+                end = (stamp + (packet.duration or 0)) * self._ticks[packet.stream_index] - float(self._zero)
                 self.end_seconds = max(self.end_seconds, end)
             if packet.stream is not self._stream:
                 return
@@ -323,7 +323,7 @@ class VideoReader:
                 self.packets += 1
                 self.hidden += packet.is_discard
                 if (packet.pts is None or self._unordered) and packet.dts is not None:
-                    self._stamps.append(float(packet.dts * packet.time_base))
+                    self._stamps.append(packet.dts * self._ticks[packet.stream_index])
         try:
             self._decoded.extend(self._stream.decode(packet))
         except av.error.FFmpegError as fault:  # a damaged packet; the decoder goes on with the next
