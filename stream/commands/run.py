@@ -95,12 +95,14 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
     from stream.pipeline import check_offline, scenes, write
     from stream.run.outputs import open_outputs, plan_outputs
     from stream.run.profile import Profile
+    from stream.run.service import Service
     from stream.run.status import Status
     from stream.run.tally import Tally
-    from stream.sources.address import is_address
+    from stream.sources.live import LiveSource
     from stream.sources.named import named_addresses
     from stream.sources.opening import open_source
     from stream.sources.presence import check_webcam
+    from stream.sources.transformed import PreparedSource
 
     settings = _with_part(args, settings)
     profile = Profile()
@@ -113,9 +115,10 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
             stack.enter_context(open_source(one.address, one.settings, name=one.name, sources=len(addresses)))
             for one in addresses
         ]
-        for address, source in zip(addresses, sources, strict=True):
-            if source.live and not is_address(str(address.address)):
-                check_webcam(address.address, wait=args.wait)
+        for source in sources:
+            camera = source.source if isinstance(source, PreparedSource) else source
+            if isinstance(camera, LiveSource) and camera.webcam is not None:
+                check_webcam(camera.webcam, wait=args.wait)
         scheduler = make_scheduler(sources, stage)
         outputs = plan_outputs(args, sources)
         for source in sources if args.offline else ():
@@ -132,10 +135,13 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
         opened = open_outputs(outputs, sources, settings, stop, stage, stack, scheduler.drops)
         classes = sorted({label for one in (index, *indexes.values()) for label in one.classes})
         overlay = Overlay(settings.overlay, settings.pose.keypoint_threshold, classes)
+        service = stack.enter_context(Service())
+        service.ready()
         try:
             with Status(sources, tally, quiet=args.quiet) as status:
 
                 def idle() -> None:
+                    service.alive()
                     status.refresh()
                     for window in opened.windows:
                         window.idle()
@@ -148,6 +154,7 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
                 )  # fmt: skip
                 with closing(write(found, opened.sinks, overlay, stage)) as written:
                     for scene in written:
+                        service.alive()
                         status.update(scene)
                         if stop.is_set():
                             break

@@ -98,6 +98,11 @@ class LiveSource(Closing):
         self._asked_seconds: float | None = None  # since when the reader waits for a picture
 
     @property
+    def webcam(self) -> str | int | None:
+        """The webcam that this is: number, path or name; None for a camera in the network."""
+        return None if _in_network(self._address) else self._address
+
+    @property
     def status(self) -> SourceStatus:
         """Where it stands now. Whoever asks finds out that it has stalled, for the reader is then held up."""
         with self._changed:

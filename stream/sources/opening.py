@@ -12,7 +12,12 @@ from stream.settings.model import SourceSettings
 from stream.sources.address import display_name, is_address
 from stream.sources.base import Source
 
-__all__ = ["open_source"]
+__all__ = ["DEMO", "DEMO_LIVE", "open_source"]
+
+DEMO: Final = "demo:"
+"""The address of the film that ships, as a recording."""
+DEMO_LIVE: Final = "demo:live"
+"""And as a camera: in the time in which it is to be watched."""
 
 LIVE_SCHEMES: Final = frozenset({"http", "https", "rtmp", "rtmps", "rtp", "rtsp", "rtsps", "srt", "tcp", "udp"})
 
@@ -33,7 +38,8 @@ def open_source(
     A number is a webcam, and so are a device's path and a name that `stance cameras` lists; `rtsp://`, `http://` and
     their like are network streams. What an HTTP address gives decides whether it is a recording, which has an end, or a
     camera; so it is connected to here. A folder, a numbered name (`img_%04d.png`) and a pattern (`*.jpg`) are pictures;
-    a file is a picture, an animated picture or a video.
+    a file is a picture, an animated picture or a video; `demo:` is the film that ships, `demo:live` the same as a
+    camera.
 
     A camera that is down is no fault: the source waits for it (`LiveSource`).
 
@@ -74,6 +80,10 @@ def _open(source: str | int | Path, settings: SourceSettings, name: str | None, 
         raise SourceError("No source is named. Give a video, a picture, a folder, a webcam number or an address.")
     if text.isdecimal():
         return live(int(text))
+    if text in (DEMO, DEMO_LIVE):
+        from stream.sources.demo.source import DemoSource
+
+        return DemoSource(live=text == DEMO_LIVE, name=name or text)
     if is_address(text):
         scheme = text.partition("://")[0].lower()
         if scheme not in LIVE_SCHEMES:
