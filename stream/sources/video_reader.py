@@ -52,6 +52,12 @@ from the first packet."""
 ENDLESS: Final = frozenset({"mpjpeg", "rtp", "rtsp", "sdp"})
 """Cameras, whatever length they claim."""
 
+DUMMY: Final = frozenset(
+    {"flv1", "h263", "mpeg1video", "mpeg2video", "mpeg4", "msmpeg4v2", "msmpeg4v3", "wmv1", "wmv2"}
+)
+"""Codings whose decoders put a made picture where one is missing that the first ones need. Others wait for their turn:
+H.264 and H.265 may also begin with a picture that is renewed bit by bit, so the first of theirs need be no keyframe."""
+
 STILL: Final = ("_pipe", "image2")  # how FFmpeg calls what holds a single picture
 
 
@@ -122,6 +128,7 @@ class VideoReader:
         self._zero = clock_start(self._container)
         # a Fraction for every packet would take as long as reading it
         self._ticks = [float(stream.time_base or 0) for stream in self._container.streams]
+        self._keyed = self.codec not in DUMMY  # whether a picture came that needs no other
         self._unordered = self.container_format == "avi"  # it says when pictures are decoded, not when they are shown
         self._converter = FrameConverter()
         self._measure_pixels()
@@ -325,7 +332,11 @@ class VideoReader:
                 if (packet.pts is None or self._unordered) and packet.dts is not None:
                     self._stamps.append(packet.dts * self._ticks[packet.stream_index])
         try:
-            self._decoded.extend(self._stream.decode(packet))
+            frames = self._stream.decode(packet)
+            if not self._keyed:
+                frames = list(itertools.dropwhile(lambda frame: not frame.key_frame, frames))
+                self._keyed = bool(frames)
+            self._decoded.extend(frames)
         except av.error.FFmpegError as fault:  # a damaged packet; the decoder goes on with the next
             self.undecodable += 1
             if self._stamps and packet is not None:

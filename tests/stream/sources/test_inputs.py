@@ -541,6 +541,28 @@ def test_a_damaged_middle(tmp_path, worlds, caplog):
     assert "damaged frames could not be decoded" in caplog.text
 
 
+@row("a video that begins between keyframes")
+@pytest.mark.parametrize("coding", ["mpeg4", "mpeg2video", "libx264", "libx265"])
+def test_pictures_that_build_on_a_missing_one(tmp_path, worlds, clip, coding):
+    """Decoders put grey, or memory that was never written, where a picture is missing. None of that is passed on."""
+    import av
+
+    options = ["-c:v", coding, "-g", "8", "-bf", "0"]
+    options += ["-x265-params", "log-level=none:open-gop=0"] if coding == "libx265" else []
+    worlds.ffmpeg("-i", clip, *options, tmp_path / "whole.ts")
+    cut = tmp_path / "cut.ts"
+    with av.open(str(tmp_path / "whole.ts")) as source, av.open(str(cut), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for number, packet in enumerate(source.demux(video=0)):
+            if packet.size and number >= 3:
+                packet.stream = stream
+                target.mux(packet)
+    with FileSource(cut) as source:
+        stamps = [worlds.stamp_of(frame.bgr) for frame in source]
+    assert stamps == list(range(stamps[0], COUNT))
+    assert stamps[0] in (8, 9)
+
+
 @row("a file that may not be read")
 def test_a_file_that_may_not_be_read(clip):
     with tempfile.TemporaryDirectory() as folder, open_source(clip):  # opened once, so that everything is imported
