@@ -300,9 +300,6 @@ def worlds() -> object:
 
 
 @pytest.fixture(scope="session")
-def shared_videos() -> Path:
+def shared_videos(shared: Path) -> Path:
     """The real clips beside the checkout."""
-    videos = ROOT.parent / "shared" / "videos"
-    if not videos.is_dir():
-        pytest.skip("no real clips: ../shared/videos is not there")
-    return videos
+    return shared / "videos"
