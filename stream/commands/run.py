@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from typing import TYPE_CHECKING, Any
 
+from stream.run.standard_streams import say
 from stream.settings.model import Settings
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
             if not args.quiet:
                 _sum_up(sources, tally, outputs, opened)
             if args.profile:
-                print(profile.table(tally.frames), file=sys.stderr)
+                say(profile.table(tally.frames))
     return 0
 
 
@@ -140,15 +140,12 @@ def _sum_up(sources: Sequence[Source], tally: Tally, outputs: Outputs, opened: O
     from stream.sinks.json_lines import STDOUT
 
     for source in sources:
-        print(summary(source, tally.of(source.name)), file=sys.stderr)
+        say(summary(source, tally.of(source.name)))
     pictures = [path for recording in opened.recordings.values() for path in recording.files]
     files = [*map(str, pictures), *map(str, outputs.timelines.values()), outputs.jsonl or STDOUT]
     for path in files:
         if path != STDOUT and os.path.exists(path):
-            print(f"wrote {path}", file=sys.stderr)
+            say(f"wrote {path}")
     for name, worker in opened.workers.items():
         if worker.dropped:
-            print(
-                f"{name}: {worker.dropped} frames are not in the video: encoding was slower than the camera",
-                file=sys.stderr,
-            )
+            say(f"{name}: {worker.dropped} frames are not in the video: encoding was slower than the camera")

@@ -10,6 +10,7 @@ from typing import Final, Never
 from tqdm import tqdm
 
 from pose.closing import Closing
+from stream.run.standard_streams import StatusStream, say
 from stream.run.tally import SourceTally, Tally
 from stream.scene import Scene
 from stream.sources.base import Source
@@ -48,8 +49,9 @@ class Status(Closing):
 
     def _bar(self, source: Source, place: int) -> tqdm[Never]:
         if source.live:
-            return tqdm(bar_format="{desc}", disable=self._quiet, position=place)
+            return tqdm(file=StatusStream(), bar_format="{desc}", disable=self._quiet, position=place)
         return tqdm(
+            file=StatusStream(),
             total=source.info.frame_count,
             desc=source.name,
             unit=" pictures" if source.still else " frames",
@@ -80,7 +82,7 @@ class Status(Closing):
         self._logged_seconds = now
         for name, source in self._sources.items():
             if not self._draws:
-                print(lines[name], file=sys.stderr, flush=True)
+                say(lines[name])
             elif source.live:
                 self._bars[name].set_description_str(lines[name])
 

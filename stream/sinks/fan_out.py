@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
-from stream.errors import SinkError
+from stream.errors import ReaderGone, SinkError
 from stream.scene import Scene
 from stream.sinks.base import Drawing, Sink
 
@@ -19,7 +19,7 @@ class FanOut:
     """Writes scenes to sinks. Not thread-safe; use one per thread.
 
     A sink that cannot write is closed, and the fault logged; the others go on, and `close` raises it. When none is left
-    the fault rises at once.
+    the fault rises at once. A reader who has seen enough is no fault: the other sinks go on, and nothing is said.
 
     Args:
         sinks: for every source; or, by the name of the source, for that one only.
@@ -54,6 +54,8 @@ class FanOut:
             log.debug("closing after a fault: %s", later)
         if not self._open:
             raise error
+        if isinstance(error, ReaderGone):
+            return
         self._faults.append(error)
         log.warning("%s", error)
 

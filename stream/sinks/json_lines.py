@@ -47,6 +47,8 @@ class JsonLinesSink(Closing):
         self._closed = False
         if str(path) == STDOUT:
             self._name = "standard output"
+            if sys.stdout is None:
+                raise SinkError("Standard output is closed. Name a file for the JSON lines.")
             self._file: TextIO = sys.stdout
             return
         checked = check_output(path, inputs=[source.path for source in sources])

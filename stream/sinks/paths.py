@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from stream.errors import SinkError
+from stream.errors import ReaderGone, SinkError
 
 __all__ = ["check_output", "write_fault"]
 
@@ -42,5 +42,5 @@ def write_fault(name: str, error: OSError) -> SinkError:
         error: what the system said.
     """
     if isinstance(error, BrokenPipeError):
-        return SinkError(f"{name}: the program that reads it has ended.")
+        return ReaderGone(f"{name}: the program that reads it has ended.")
     return SinkError(f"{name} cannot be written any further ({error.strerror}). Is the disk full or gone?")
