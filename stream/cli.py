@@ -13,7 +13,7 @@ from typing import Final
 from pose.errors import StanceError
 from stream.errors import ReaderGone
 from stream.run.signals import EndedBySignal, ending_signals
-from stream.run.standard_streams import StatusLog, flush, prepare, say
+from stream.run.standard_streams import flush, log_on_standard_error, prepare, say
 
 __all__ = ["main"]
 
@@ -58,15 +58,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(arguments: Sequence[str]) -> int:
     args = _parser(arguments).parse_args(arguments)
-    logging.basicConfig(
-        level=logging.INFO if args.verbose else logging.WARNING, format="%(message)s", handlers=[StatusLog()]
-    )
+    logging.getLogger().setLevel(logging.INFO if args.verbose else logging.WARNING)
     for package in ("pose", "index", "stream"):  # what was chosen and why; other libraries' chatter stays away
         logging.getLogger(package).setLevel(logging.DEBUG if args.verbose else logging.INFO)
     try:
         from stream.settings.loading import load_settings
 
-        return int(args.run(args, load_settings(args.config, args.set)))
+        with log_on_standard_error():
+            return int(args.run(args, load_settings(args.config, args.set)))
     except ReaderGone:
         return 0
     except StanceError as error:

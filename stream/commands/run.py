@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
@@ -15,7 +14,7 @@ from stream.settings.model import Settings
 if TYPE_CHECKING:
     from index.posture_index import PostureIndex
     from pose.estimator import PoseEstimator
-    from stream.run.outputs import OpenOutputs, Outputs
+    from stream.run.outputs import OpenOutputs
     from stream.run.tally import Tally
     from stream.sources.base import Source
     from stream.sources.named import NamedAddress
@@ -47,6 +46,10 @@ def register(subparsers: Any) -> None:
     parser.add_argument(
         "--timeline", metavar="FILE", help="write who was in what posture from when to when (.csv, .json or .srt)"
     )
+    parser.add_argument(
+        "--replace", action="store_true", help="write over files that are there, whatever they are; what a run wrote "
+        "before for the same source is replaced without this",
+    )  # fmt: skip
     parser.add_argument("--show", action="store_true", help="show the annotated video in a window; q ends")
     parser.add_argument(
         "--offline", action="store_true", help="look ahead in a recording before a posture is decided: steadier, exact"
@@ -76,7 +79,7 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
         addresses = named_addresses(args.sources, settings)
         sources = [stack.enter_context(open_source(one.address, one.settings, name=one.name)) for one in addresses]
         scheduler = make_scheduler(sources, stage)
-        outputs = plan_outputs(args, sources)
+        outputs = plan_outputs(args, sources, settings)
         for source in sources if args.offline else ():
             check_offline(source)
         index = open_index(settings, args.index)
@@ -112,7 +115,7 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
                             break
         finally:  # after an error or ctrl-C too: what was done is done, and the files are complete
             if not args.quiet:
-                _sum_up(sources, tally, outputs, opened)
+                _sum_up(sources, tally, opened)
             if args.profile:
                 say(profile.table(tally.frames))
     return 0
@@ -135,17 +138,13 @@ def _warm_up(estimator: PoseEstimator, sources: Sequence[Source]) -> None:
             estimator.warm_up(height, width)
 
 
-def _sum_up(sources: Sequence[Source], tally: Tally, outputs: Outputs, opened: OpenOutputs) -> None:
+def _sum_up(sources: Sequence[Source], tally: Tally, opened: OpenOutputs) -> None:
     from stream.run.status import summary
-    from stream.sinks.json_lines import STDOUT
 
     for source in sources:
         say(summary(source, tally.of(source.name)))
-    pictures = [path for recording in opened.recordings.values() for path in recording.files]
-    files = [*map(str, pictures), *map(str, outputs.timelines.values()), outputs.jsonl or STDOUT]
-    for path in files:
-        if path != STDOUT and os.path.exists(path):
-            say(f"wrote {path}")
+    for path in opened.files:
+        say(f"wrote {path}")
     for name, worker in opened.workers.items():
         if worker.dropped:
             say(f"{name}: {worker.dropped} frames are not in the video: encoding was slower than the camera")

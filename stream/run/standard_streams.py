@@ -11,9 +11,10 @@ import io
 import logging
 import os
 import sys
+from collections.abc import Iterator
 from typing import Any, Final
 
-__all__ = ["StatusLog", "StatusStream", "discard_terminals", "flush", "prepare", "say"]
+__all__ = ["StatusStream", "discard_terminals", "flush", "log_on_standard_error", "prepare", "say"]
 
 _STANDARD: Final = (1, 2)
 
@@ -99,9 +100,19 @@ _ON_TERMINAL: Final = {descriptor: _on_terminal(descriptor) for descriptor in _S
 """Asked at the start: a terminal that has been closed is none any more."""
 
 
-class StatusLog(logging.StreamHandler):
-    """The log on standard error, above the progress bars if there are any."""
+@contextlib.contextmanager
+def log_on_standard_error() -> Iterator[None]:
+    """Inside, what is logged is written to standard error, above the progress bars if there are any."""
+    handler, root = _StatusLog(), logging.getLogger()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
 
+
+class _StatusLog(logging.StreamHandler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line."""
         bars = getattr(sys.modules.get("tqdm"), "tqdm", None)  # imported by whoever shows one

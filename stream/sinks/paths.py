@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from stream.errors import ReaderGone, SinkError
 
-__all__ = ["check_output", "write_fault"]
+__all__ = ["WholeWrites", "check_output", "write_fault"]
 
 
 def check_output(path: str | Path, *, inputs: Iterable[Path | None] = ()) -> Path:
@@ -44,3 +46,14 @@ def write_fault(name: str, error: OSError) -> SinkError:
     if isinstance(error, BrokenPipeError):
         return ReaderGone(f"{name}: the program that reads it has ended.")
     return SinkError(f"{name} cannot be written any further ({error.strerror}). Is the disk full or gone?")
+
+
+class WholeWrites(io.FileIO):
+    """A file that takes everything or fails: FFmpeg takes a short write, which a full disk gives, for a whole one."""
+
+    def write(self, data: Any) -> int:
+        """Write all of it."""
+        rest = memoryview(data)
+        while rest:
+            rest = rest[super().write(rest) or 0 :]
+        return len(data)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from stream.errors import SinkError
 from stream.scene import Scene
 from stream.sinks.base import Drawing
+from stream.sinks.mark import MARKED_PICTURES, mark_of, xmp_of
 from stream.sinks.paths import check_output
 from stream.sources.base import Source
 
@@ -35,6 +36,7 @@ class PictureSink:
 
     def __init__(self, path: str | Path, source: Source) -> None:
         path = Path(path)
+        self._mark = mark_of(source)
         self._folder = source.info.frame_count != 1
         self.files = [path]
         if self._folder:
@@ -55,7 +57,7 @@ class PictureSink:
             SinkError: it cannot be written.
         """
         path = self.path / f"{scene.frame.number:06d}.jpg" if self._folder else self.path
-        write_picture(path, drawing.bgr)
+        write_picture(path, drawing.bgr, self._mark)
 
     def close(self) -> None:
         """Every picture is already complete."""
@@ -73,13 +75,17 @@ def check_picture_output(path: str | Path, *, inputs: Iterable[Path | None] = ()
     return path
 
 
-def write_picture(path: Path, bgr: NDArray[np.uint8]) -> None:
-    """Write a picture, uint8 `[H, W, 3]`, in the kind that the path's end says.
+def write_picture(path: Path, bgr: NDArray[np.uint8], mark: str | None = None) -> None:
+    """Write a picture, uint8 `[H, W, 3]`, in the kind that the path's end says, with a mark where that kind has room.
 
     Raises:
         SinkError: it cannot be written.
     """
-    encoded, data = cv2.imencode(path.suffix, bgr)
+    if mark is not None and path.suffix.lower() in MARKED_PICTURES:
+        xmp = np.frombuffer(xmp_of(mark), np.uint8)
+        encoded, data = cv2.imencodeWithMetadata(path.suffix, bgr, [cv2.IMAGE_METADATA_XMP], [xmp])
+    else:
+        encoded, data = cv2.imencode(path.suffix, bgr)
     try:
         if not encoded:
             raise OSError(None, "the picture cannot be encoded")
