@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import importlib
 import logging
 import sys
 from collections.abc import Sequence
 from typing import Final
 
-from pose.errors import StanceError
+from pose.errors import StanceError, reason_of
 from stream.errors import ReaderGone
 from stream.run.signals import EndedBySignal, ending_signals
 from stream.run.standard_streams import flush, log_on_standard_error, prepare, say
@@ -80,9 +81,18 @@ def _main(arguments: Sequence[str]) -> int:
 def _sentence(error: OSError) -> str:
     """What the system said, where no part of Stance had a better sentence for it."""
     log.debug("where it happened", exc_info=error)
-    said = error.strerror or str(error) or type(error).__name__
-    told = said if error.filename is None else f"{error.filename} cannot be used ({said})"
-    return f"{told}. Is the disk full or gone, or the permission missing?"
+    said = reason_of(error)
+    told = f"{said}." if error.filename is None else f"{error.filename} cannot be used ({said})."
+    cure = next((cure for numbers, cure in CURES if error.errno in numbers), "")
+    return f"{told} {cure}".rstrip()
+
+
+CURES: Final = (
+    ({errno.EACCES, errno.EPERM, errno.EROFS}, "Allow it, or choose another place."),
+    ({errno.ENOSPC, errno.EDQUOT, errno.EFBIG}, "Make room, or choose another place."),
+    ({errno.EIO, errno.ENODEV, errno.ENXIO}, "Is the disk gone? Connect it again."),
+    ({errno.EMFILE, errno.ENFILE}, "Allow more open files (ulimit -n), or name fewer sources."),
+)
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:

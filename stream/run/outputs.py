@@ -19,7 +19,7 @@ from stream.sinks.background import BackgroundSink
 from stream.sinks.base import Sink
 from stream.sinks.json_lines import STDOUT, JsonLinesSink
 from stream.sinks.mark import mark_of
-from stream.sinks.paths import check_output
+from stream.sinks.paths import check_folder, check_output, output_faults
 from stream.sinks.replacing import check_apart, check_replaceable
 from stream.sinks.timeline.sink import TimelineSink, check_timeline
 
@@ -127,14 +127,19 @@ def plan_outputs(args: argparse.Namespace, sources: Sequence[Source], settings: 
 
 
 def _check_out(given: Path, out: Mapping[str, Path], sources: Sequence[Source]) -> None:
-    if len(sources) > 1 and not given.suffix and not given.is_dir():
+    with output_faults(given):
+        folder = given.is_dir()
+    if len(sources) > 1 and not given.suffix and not folder:
         check_output(given)
         if given.exists():
             raise SinkError(f"{given} is a file. Several sources need a folder, or a name that ends in .mp4.")
         return
     for source in sources:
-        if not _makes_folder(source):  # `PictureSink` looks at its folder itself
-            check_output(out[source.name], inputs=[source.path for source in sources])
+        path = out[source.name]
+        if _makes_folder(source) and path.is_dir():
+            check_folder(path)
+        else:
+            check_output(path, inputs=[source.path for source in sources])
 
 
 def _stems(sources: Sequence[Source]) -> dict[str, str]:
@@ -212,7 +217,8 @@ def open_outputs(
         for own in sinks.values():
             own.append(lines)
     for folder in {path.parent for path in outputs.out.values()}:
-        folder.mkdir(exist_ok=True)
+        with output_faults(folder):
+            folder.mkdir(exist_ok=True)
     for source in sources:
         name, own = source.name, sinks[source.name]
         if name in outputs.timelines:

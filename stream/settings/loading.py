@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, get_args
@@ -11,6 +12,7 @@ from typing import Any, Final, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from pose.errors import reason_of
 from stream.errors import ConfigurationError
 from stream.settings.model import Settings
 
@@ -46,7 +48,7 @@ def load_settings(file: str | Path | None = None, overrides: Sequence[str] = ())
     faults: list[str] = []
     values: dict[str, Any] = {}
     places: dict[KeyPath, str] = {}
-    if file is not None or path.is_file():
+    if file is not None or os.path.isfile(path):
         values = _read(path, places, faults)
     for override in overrides:
         _apply(override, values, places, faults)
@@ -67,7 +69,7 @@ def _read(path: Path, places: dict[KeyPath, str], faults: list[str]) -> dict[str
         faults.append(f"{path} is missing. Name a file that exists, or leave --config away for the defaults.")
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        faults.append(f"{path} cannot be read ({error}).")
+        faults.append(f"{path} cannot be read ({reason_of(error)}).")
         return {}
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)

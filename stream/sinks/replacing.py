@@ -10,6 +10,7 @@ from typing import Final
 from index.building.pictures import is_picture
 from stream.errors import SinkError
 from stream.sinks.mark import carries
+from stream.sinks.paths import output_faults
 
 __all__ = ["check_apart", "check_replaceable"]
 
@@ -40,12 +41,13 @@ def check_apart(outputs: Iterable[tuple[str, Path]]) -> None:
 
 def _place(path: Path) -> str | tuple[int, int] | None:
     """What two names of one file have in common; None for what holds nothing, such as /dev/null and pipes."""
-    if not path.exists():
-        return os.path.realpath(path)
-    if not (path.is_file() or path.is_dir()):
-        return None
-    status = path.stat()
-    return status.st_dev, status.st_ino
+    with output_faults(path):
+        if not path.exists():
+            return os.path.realpath(path)
+        if not (path.is_file() or path.is_dir()):
+            return None
+        status = path.stat()
+        return status.st_dev, status.st_ino
 
 
 def check_replaceable(outputs: Iterable[tuple[Path, str]]) -> None:
@@ -59,13 +61,19 @@ def check_replaceable(outputs: Iterable[tuple[Path, str]]) -> None:
     """
     faults = []
     for path, mark in outputs:
-        if path.is_dir():
-            strange = next(
-                (file for file in sorted(path.iterdir()) if is_picture(file) and not carries(file, mark)), None
-            )
-            if strange is not None:
-                faults.append(f"{path} holds other pictures already, such as {strange.name}. {CURE}")
-        elif path.is_file() and path.stat().st_size > 0 and not carries(path, mark):
-            faults.append(f"{path} exists already. {CURE}")
+        with output_faults(path):
+            faults += _fault(path, mark)
     if faults:
         raise SinkError("\n".join(faults))
+
+
+def _fault(path: Path, mark: str) -> list[str]:
+    """What speaks against writing there, if anything does."""
+    if path.is_dir():
+        for file in sorted(path.iterdir()):
+            if is_picture(file) and not carries(file, mark):
+                return [f"{path} holds other pictures already, such as {file.name}. {CURE}"]
+        return []
+    if path.is_file() and path.stat().st_size > 0 and not carries(path, mark):
+        return [f"{path} exists already. {CURE}"]
+    return []
