@@ -1,5 +1,5 @@
 """Where the system says no, a user reads one sentence. Strategy: real files that may not be read, links in circles,
-names that are too long; one process without the rights of an administrator runs all commands, once in UTF-8 and once in the
+names that are too long; one process without an administrator's rights runs all commands, once in UTF-8 and once in the
 C locale, which knows only ASCII."""
 
 import errno
