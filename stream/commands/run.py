@@ -91,9 +91,11 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
             warn_of_other_weights(one, estimator)
         _warm_up(estimator, sources)
         profile.clear()
-        opened = open_outputs(outputs, sources, settings, stop, stage, stack, scheduler.drops)
+        opened = open_outputs(outputs, sources, settings, stop, stage, stack, lambda name: tally.of(name).drops)
         classes = sorted({label for one in (index, *indexes.values()) for label in one.classes})
-        overlay = Overlay(settings.overlay, settings.pose.keypoint_threshold, classes)
+        overlay = Overlay(
+            settings.overlay, settings.pose.keypoint_threshold, classes, min_probability=settings.index.min_probability
+        )
         try:
             with Status(sources, tally, quiet=args.quiet) as status:
 
