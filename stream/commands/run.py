@@ -66,6 +66,7 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
     from stream.pipeline import check_offline, scenes, write
     from stream.run.outputs import open_outputs, plan_outputs
     from stream.run.profile import Profile
+    from stream.run.service import Service
     from stream.run.status import Status
     from stream.run.tally import Tally
     from stream.sources.named import named_addresses
@@ -96,10 +97,13 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
         overlay = Overlay(
             settings.overlay, settings.pose.keypoint_threshold, classes, min_probability=settings.index.min_probability
         )
+        service = stack.enter_context(Service())
+        service.ready()
         try:
             with Status(sources, tally, quiet=args.quiet) as status:
 
                 def idle() -> None:
+                    service.alive()
                     status.refresh()
                     for window in opened.windows:
                         window.idle()
@@ -112,6 +116,7 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
                 )  # fmt: skip
                 with closing(write(found, opened.sinks, overlay, stage)) as written:
                     for scene in written:
+                        service.alive()
                         status.update(scene)
                         if stop.is_set():
                             break

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Final
 
 from stream.errors import SinkError
 from stream.run.profile import TimedSink
+from stream.run.replacing import check_apart, check_replaceable
 from stream.settings.model import Settings
 from stream.sinks.background import BackgroundSink
 from stream.sinks.base import Sink
 from stream.sinks.json_lines import STDOUT, JsonLinesSink
 from stream.sinks.mark import mark_of
 from stream.sinks.paths import check_folder, check_output, output_faults
-from stream.sinks.replacing import check_apart, check_replaceable
 from stream.sinks.timeline.sink import TimelineSink, check_timeline
 
 if TYPE_CHECKING:

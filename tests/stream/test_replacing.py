@@ -15,7 +15,7 @@ import pytest
 
 from stream.cli import main
 from stream.errors import SinkError
-from stream.sinks.replacing import check_apart
+from stream.run.replacing import check_apart
 
 ROOT = Path(__file__).resolve().parents[2]
 FAST = ["--quiet", "--set", "pose.image_size=128", "--set", "pose.threads=1"]
