@@ -323,16 +323,6 @@ def test_ctrl_c_leaves_a_timeline_up_to_the_last_frame(tmp_path, shared_videos, 
     assert max(float(line["to_seconds"]) for line in lines) > max(numbered) - 0.2
 
 
-def test_a_reader_that_leaves_early_is_no_fault(tmp_path, clip):
-    process = start("run", str(clip), "--jsonl", "-", "--quiet", *FAST, cwd=tmp_path)
-    process.stdout.readline()
-    process.stdout.close()
-    told = process.stderr.read()
-    process.stderr.close()
-    assert process.wait(30) in (0, 2)
-    assert "Traceback" not in told
-
-
 def test_a_camera_is_watched_until_ctrl_c(tmp_path, clip, worlds, rtsp_server):
     server = rtsp_server(clip)
     address = f"rtsp://127.0.0.1:{server.port}/cam"
