@@ -24,6 +24,7 @@ def register(subparsers: Any) -> None:
         epilog="Other commands play the film as the source demo:, or demo:live as a camera.",
     )
     parser.add_argument("--out", metavar="FILE", help="write the annotated film (.mp4) and open no window")
+    parser.add_argument("--replace", action="store_true", help="write over a file that is there, whatever it is")
     parser.add_argument("--quiet", action="store_true", help="no progress bar, status line and summary")
     parser.set_defaults(run=_run)
 
@@ -35,6 +36,7 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
     arguments = [f"demo={DEMO_LIVE if window else DEMO}"]
     arguments += ["--show"] if window else []
     arguments += [] if args.out is None else ["--out", args.out]
+    arguments += ["--replace"] if args.replace else []
     arguments += ["--quiet"] if args.quiet else []
     if window and not args.quiet:
         print("The film takes 34 s; q in the window ends it.", file=sys.stderr)

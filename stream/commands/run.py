@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from typing import TYPE_CHECKING, Any
 
+from stream.run.standard_streams import say
 from stream.settings.model import Settings
 
 if TYPE_CHECKING:
     from index.posture_index import PostureIndex
     from pose.estimator import PoseEstimator
-    from stream.run.outputs import OpenOutputs, Outputs
+    from stream.run.outputs import OpenOutputs
     from stream.run.tally import Tally
     from stream.sources.base import Source
     from stream.sources.named import NamedAddress
@@ -47,14 +46,50 @@ def register(subparsers: Any) -> None:
     parser.add_argument(
         "--timeline", metavar="FILE", help="write who was in what posture from when to when (.csv, .json or .srt)"
     )
+    parser.add_argument(
+        "--replace", action="store_true", help="write over files that are there, whatever they are; what a run wrote "
+        "before for the same source is replaced without this",
+    )  # fmt: skip
     parser.add_argument("--show", action="store_true", help="show the annotated video in a window; q ends")
     parser.add_argument(
         "--offline", action="store_true", help="look ahead in a recording before a posture is decided: steadier, exact"
     )
+    parser.add_argument("--start", metavar="TIME", type=_moment, help="where to begin in recordings: 90 or 1:30")
+    parser.add_argument("--end", metavar="TIME", type=_moment, help="where to end in recordings")
+    parser.add_argument(
+        "--every", metavar="SECONDS", type=_interval, help="look at one frame in so many seconds, such as 0.2"
+    )
+    parser.add_argument("--wait", action="store_true", help="wait for a webcam where none is plugged in")
     parser.add_argument("--index", metavar="PREFIX", help="the database's files without suffix (pose_index)")
     parser.add_argument("--profile", action="store_true", help="print the time per frame of every stage at the end")
     parser.add_argument("--quiet", action="store_true", help="no progress bar, status line and summary")
     parser.set_defaults(run=_run)
+
+
+def _moment(text: str) -> float:
+    from stream.sources.moments import parse_moment
+
+    try:
+        return parse_moment(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}.") from error
+
+
+def _interval(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.001 <= seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} is no interval. Write seconds from 0.001 to 3600, such as 0.2.")
+    return seconds
+
+
+def _with_part(args: argparse.Namespace, settings: Settings) -> Settings:
+    """The settings, with the part of the sources that the command line asks for."""
+    asked = {"start_seconds": args.start, "end_seconds": args.end, "max_fps": args.every and 1 / args.every}
+    wanted = {name: value for name, value in asked.items() if value is not None}
+    return settings.model_copy(update={"source": settings.source.model_copy(update=wanted)})
 
 
 def _run(args: argparse.Namespace, settings: Settings) -> int:
@@ -66,18 +101,29 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
     from stream.run.service import Service
     from stream.run.status import Status
     from stream.run.tally import Tally
+    from stream.sources.live import LiveSource
     from stream.sources.named import named_addresses
     from stream.sources.opening import open_source
+    from stream.sources.presence import check_webcam
+    from stream.sources.transformed import PreparedSource
 
+    settings = _with_part(args, settings)
     profile = Profile()
     stage: Stage = profile.stage if args.profile else nullcontext
     tally, stop = Tally(), threading.Event()
     with ExitStack() as stack:
         # Cheap faults first: nobody should wait for a network to hear of a missing file.
         addresses = named_addresses(args.sources, settings)
-        sources = [stack.enter_context(open_source(one.address, one.settings, name=one.name)) for one in addresses]
+        sources = [
+            stack.enter_context(open_source(one.address, one.settings, name=one.name, sources=len(addresses)))
+            for one in addresses
+        ]
+        for source in sources:
+            camera = source.source if isinstance(source, PreparedSource) else source
+            if isinstance(camera, LiveSource) and camera.webcam is not None:
+                check_webcam(camera.webcam, wait=args.wait)
         scheduler = make_scheduler(sources, stage)
-        outputs = plan_outputs(args, sources)
+        outputs = plan_outputs(args, sources, settings)
         for source in sources if args.offline else ():
             check_offline(source)
         index = open_index(settings, args.index)
@@ -89,9 +135,11 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
             warn_of_other_weights(one, estimator)
         _warm_up(estimator, sources)
         profile.clear()
-        opened = open_outputs(outputs, sources, settings, stop, stage, stack, scheduler.drops)
+        opened = open_outputs(outputs, sources, settings, stop, stage, stack, lambda name: tally.of(name).drops)
         classes = sorted({label for one in (index, *indexes.values()) for label in one.classes})
-        overlay = Overlay(settings.overlay, settings.pose.keypoint_threshold, classes)
+        overlay = Overlay(
+            settings.overlay, settings.pose.keypoint_threshold, classes, min_probability=settings.index.min_probability
+        )
         service = stack.enter_context(Service())
         service.ready()
         try:
@@ -117,9 +165,9 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
                             break
         finally:  # after an error or ctrl-C too: what was done is done, and the files are complete
             if not args.quiet:
-                _sum_up(sources, tally, outputs, opened)
+                _sum_up(sources, tally, opened)
             if args.profile:
-                print(profile.table(tally.frames), file=sys.stderr)
+                say(profile.table(tally.frames))
     return 0
 
 
@@ -140,20 +188,13 @@ def _warm_up(estimator: PoseEstimator, sources: Sequence[Source]) -> None:
             estimator.warm_up(height, width)
 
 
-def _sum_up(sources: Sequence[Source], tally: Tally, outputs: Outputs, opened: OpenOutputs) -> None:
+def _sum_up(sources: Sequence[Source], tally: Tally, opened: OpenOutputs) -> None:
     from stream.run.status import summary
-    from stream.sinks.json_lines import STDOUT
 
     for source in sources:
-        print(summary(source, tally.of(source.name)), file=sys.stderr)
-    pictures = [path for recording in opened.recordings.values() for path in recording.files]
-    files = [*map(str, pictures), *map(str, outputs.timelines.values()), outputs.jsonl or STDOUT]
-    for path in files:
-        if path != STDOUT and os.path.exists(path):
-            print(f"wrote {path}", file=sys.stderr)
+        say(summary(source, tally.of(source.name)))
+    for path in opened.files:
+        say(f"wrote {path}")
     for name, worker in opened.workers.items():
         if worker.dropped:
-            print(
-                f"{name}: {worker.dropped} frames are not in the video: encoding was slower than the camera",
-                file=sys.stderr,
-            )
+            say(f"{name}: {worker.dropped} frames are not in the video: encoding was slower than the camera")
