@@ -61,8 +61,12 @@ NETWORKS: Final = {
         judged_threshold=0.2,
         video_parts=("tinypose-small",),
     ),
-    "yolov7-w6-pose": NetworkDescription("yolov7-w6-pose", ("yolov7-w6-pose",), (416, 640), **_ONE_SHOT),
-    "yolov7-tiny-pose": NetworkDescription("yolov7-tiny-pose", ("yolov7-tiny-pose",), (416, 416), **_ONE_SHOT),
+    "yolov7-w6-pose": NetworkDescription(
+        "yolov7-w6-pose", ("yolov7-w6-pose",), (416, 640), video_parts=(), **_ONE_SHOT
+    ),
+    "yolov7-tiny-pose": NetworkDescription(
+        "yolov7-tiny-pose", ("yolov7-tiny-pose",), (416, 416), video_parts=(), **_ONE_SHOT
+    ),
 }
 
 

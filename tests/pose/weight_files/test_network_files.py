@@ -77,7 +77,9 @@ def test_weights_of_another_network_than_wanted(folder: Path, made_weights: Path
 def test_weights_of_a_network_nobody_knows(folder: Path, tmp_path: Path) -> None:
     given = tmp_path / "odd.safetensors"
     save_file({"weight": torch.zeros(1)}, given, {"network": "resnet"})
-    with pytest.raises(WeightsError, match=r"holds weights of resnet; known are picodet-s, tinypose, tinypose-small, yolov7-w6-pose"):
+    with pytest.raises(
+        WeightsError, match=r"holds weights of resnet; known are picodet-s, tinypose, tinypose-small, yolov7-w6-pose"
+    ):
         find_network("auto", given)
 
 
