@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from index.classification import Classification
 from index.posture_index import PostureIndex
@@ -19,6 +24,7 @@ from stream.people.gait_vote import knows_gaits, with_gait
 from stream.people.keypoint_filter import KeypointFilter
 from stream.people.label_smoother import LabelSmoother
 from stream.people.pose_finder import PoseFinder
+from stream.people.settled import SettledLabels
 from stream.people.similarity import Bodies, scores_apart
 from stream.people.tracker import Identity, Tracker
 from stream.scene import Person, Scene
@@ -26,6 +32,9 @@ from stream.settings.model import Settings
 from stream.sources.base import Source
 
 __all__ = ["Followed", "Recogniser"]
+
+GAIT_GAP_SECONDS: Final = 0.4
+"""Whoever is out of sight for longer is watched anew, to tell how they move."""
 
 
 @dataclass(slots=True)
@@ -37,6 +46,7 @@ class _Memory:
     keypoint_filter: KeypointFilter | None
     gait: Gait | None
     smoother: LabelSmoother
+    settled: SettledLabels
     size: tuple[int, int]  # height, width of the picture
     seconds: float = float("-inf")
 
@@ -50,19 +60,23 @@ class Followed:
         poses: the N people.
         identities: N; None in a still picture, where nobody is followed.
         seconds: the time of the frame on a clock that never goes back.
+        held: bool `[N]`: whose keypoints are those of an earlier frame, moved on, though they may have moved otherwise;
+            None: nobody's.
     """
 
     frame: Frame
     poses: Poses
     identities: list[Identity] | None
     seconds: float
+    held: NDArray[np.bool_] | None = None
 
 
 class Recogniser:
     """Understands frames of any number of sources. Not thread-safe; use one per thread.
 
-        recogniser = Recogniser(PoseEstimator(), PostureIndex.load("pose_index"))
-        scene, = recogniser([frame])
+        recogniser = Recogniser(PoseEstimator(), PostureIndex.load())
+        while True:
+            scene = recogniser.step(camera.read())
 
     Args:
         estimator: finds the people.
@@ -91,10 +105,26 @@ class Recogniser:
         self._indexes = dict(indexes or {})
         self._stage = stage
         self._sources: dict[str, _Memory] = {}
+        self._steps: dict[str, int] = {}  # the last number of the frames made in `step`
 
     def __call__(self, frames: Sequence[Frame]) -> list[Scene]:
         """One scene per frame, in order. Frames of one source come in the order they were taken."""
         return self.understand([complete(self.follow(frame)) for frame in frames])
+
+    def step(self, bgr: NDArray[np.uint8], seconds: float | None = None, *, source: str = "camera") -> Scene:
+        """Understand the next picture of a video that you read yourself, knowing those before.
+
+        Args:
+            bgr: uint8 `[H, W, 3]`, BGR as OpenCV gives them. It is not copied: the scene shows what it holds.
+            seconds: its time in the video; None for now, as of a camera. Give it for all pictures of a video or none.
+            source: which video, where there are several.
+
+        Raises:
+            ValueError: the array is no uint8 picture of three channels.
+        """
+        number = self._steps[source] = self._steps.get(source, -1) + 1
+        frame = Frame(np.ascontiguousarray(bgr), source, number, 0, seconds, time.monotonic())
+        return self([frame])[0]
 
     def ahead(self, source: Source) -> int:
         """How many frames of a source may be on their way at once: several where none depends on the one before, and
@@ -116,19 +146,22 @@ class Recogniser:
             seconds = memory.seconds = max(frame.seconds, memory.seconds)  # a bad timestamp must not turn time back
         else:
             memory = self._memory_of(frame.source, size)
+            settled = memory.settled.before(memory.seconds)
             seconds = memory.seconds = max(frame.seconds, memory.seconds)
-            poses = yield from finder.find(frame.bgr, seconds, memory.tracker.shifts(seconds))
+            poses = yield from finder.find(frame.bgr, seconds, memory.tracker.shifts(seconds), settled)
         with self._stage("track"):
             told = memory.tracker.update(poses, seconds)
+            held = None if finder is None else finder.held
             if finder is not None:
                 finder.remember([None if identity is None else identity.key for identity in told])
             identities = [identity for identity in told if identity is not None]
             if len(identities) < len(told):
-                poses = poses.select([row for row, identity in enumerate(told) if identity is not None])
+                rows = [row for row, identity in enumerate(told) if identity is not None]
+                poses, held = poses.select(rows), None if held is None else held[rows]
             if memory.keypoint_filter is not None:
                 poses = memory.keypoint_filter.update([identity.key for identity in identities], poses, seconds)
                 memory.keypoint_filter.keep(memory.tracker.keys)
-        return Followed(frame, poses, identities, seconds)
+        return Followed(frame, poses, identities, seconds, held)
 
     def understand(self, followed: Sequence[Followed]) -> list[Scene]:
         """The second half: names and steady postures. All people are searched in one call."""
@@ -180,9 +213,9 @@ class Recogniser:
             return Scene(frame, followed.poses, _on_their_own(classifications))
         keys = [identity.key for identity in followed.identities]
         classifications = self._with_gait(followed, keys, classifications)
-        steadied = self._sources[frame.source].smoother.update(
-            keys, followed.poses.boxes, classifications, followed.seconds
-        )
+        memory = self._sources[frame.source]
+        steadied = memory.smoother.update(keys, followed.poses.boxes, classifications, followed.seconds)
+        memory.settled.update(keys, steadied, followed.seconds)
         people = [
             Person(row, identity.number, classification, steady.posture, steady.probability, steady.since_seconds)
             for row, (identity, classification, steady) in enumerate(
@@ -199,11 +232,14 @@ class Recogniser:
         gait, labels = self._sources[source].gait, self._indexes.get(source, self.index).classes
         if gait is None or not knows_gaits(labels):
             return classifications
-        naming = self.settings.index
+        naming, keypoints = self.settings.index, followed.poses.keypoints
+        if followed.held is not None and followed.held.any():  # legs that are not looked at are no legs at rest
+            keypoints = keypoints.copy()
+            keypoints[followed.held, :, 2] = 0.0
         return [
             with_gait(classification, motion, labels, naming.min_probability, naming.min_margin)
             for classification, motion in zip(
-                classifications, gait.update(keys, followed.poses.keypoints, followed.seconds), strict=True
+                classifications, gait.update(keys, keypoints, followed.seconds), strict=True
             )
         ]
 
@@ -218,6 +254,7 @@ class Recogniser:
                 detect_every_seconds=pose.detect_every_seconds,
                 turned_every_seconds=pose.turned_every_seconds,
                 calm_every_seconds=pose.calm_every_seconds,
+                settled_every_seconds=pose.settled_every_seconds,
             ),
             Tracker(
                 high_score_threshold=self.estimator.high_score_threshold,
@@ -234,12 +271,13 @@ class Recogniser:
             )
             if filtering.enabled
             else None,
-            Gait() if smoothing.gait else None,
+            Gait(gap_seconds=GAIT_GAP_SECONDS + pose.settled_every_seconds) if smoothing.gait else None,
             LabelSmoother(
                 switch_seconds=smoothing.switch_seconds,
                 unknown_probability=smoothing.unknown_probability,
                 grace_seconds=smoothing.grace_seconds,
             ),
+            SettledLabels(),
             size,
         )
 

@@ -99,7 +99,7 @@ def build_index(
     if not replace:
         raise DatabaseExists(
             f"There is already a database {path}. Add to it with `stance add {printable(folder)}`, or build anew with "
-            "`--replace`."
+            f"`stance build {printable(folder)} --replace`."
         )
     partial = path.with_name(path.name + "_partial")
     try:

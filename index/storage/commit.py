@@ -224,5 +224,5 @@ def _explained(prefix: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise DatabaseUnwritable(
-            f"The database {prefix} could not be written: {reason}. Free space or choose another place with --index."
+            f"The database {prefix} could not be written: {reason}. Free space or choose another place."
         ) from error

@@ -125,7 +125,7 @@ def read(prefix: Path, device: str = "auto") -> Stored:
     if faiss_bytes is None and labels_bytes is None:
         raise DatabaseMissing(
             f"There is no database {prefix} ({prefix}{FAISS}). Build one with `stance build FOLDER --index {prefix}`, "
-            "or name another with --index."
+            "or name another."
         )
     if faiss_bytes is None or labels_bytes is None:
         there, gone = (LABELS, FAISS) if faiss_bytes is None else (FAISS, LABELS)
@@ -232,7 +232,7 @@ def _read_neighbours(prefix: Path, data: bytes, manifest: Manifest | None, devic
         return Neighbours(embedding.dimension, device, cpu_index)
     except DatabaseMismatch as error:
         raise DatabaseMismatch(
-            f"{prefix}{FAISS} cannot be used as a database of {name}: {error}. Name another with --index, or rebuild "
+            f"{prefix}{FAISS} cannot be used as a database of {name}: {error}. Name another, or rebuild "
             "it with `stance build --replace`."
         ) from error
 

@@ -50,6 +50,7 @@ class PoseSettings(_Section):
     detect_every_seconds: Annotated[float, Field(ge=0, le=60)] = 0.3
     turned_every_seconds: Annotated[float, Field(ge=0, le=60)] | None = 1.0
     calm_every_seconds: Annotated[float, Field(ge=0, le=60)] = 0.0
+    settled_every_seconds: Annotated[float, Field(ge=0, le=60)] = 0.0
     max_people: Annotated[int, Field(ge=1, le=300)] = 20
     person_threshold: Share | None = None
     high_score_threshold: Share | None = None

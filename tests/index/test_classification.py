@@ -57,6 +57,18 @@ def test_no_majority() -> None:
     assert lower.label == "standing"
 
 
+def test_a_lead_that_is_too_small_is_unknown() -> None:
+    asked = matches([[0, 2]], [[0.1, 0.15]]), CODES, CLASSES
+    (free,) = vote(*asked, min_probability=0.4)
+    lead = free.probabilities[0][1] - free.probabilities[1][1]
+    assert free.label == "standing"
+    assert 0.05 < lead < 0.5
+    (enough,) = vote(*asked, min_probability=0.4, min_margin=lead - 0.01)
+    (little,) = vote(*asked, min_probability=0.4, min_margin=lead + 0.01)
+    assert (enough.label, enough.reason) == ("standing", None)
+    assert (little.label, little.best, little.reason) == (None, "standing", Unknown.TOO_CLOSE)
+
+
 def test_too_far_comes_before_no_majority() -> None:
     far = matches([[0, 1, 2]], [[0.5, 1.2, 1.3]])
     (classification,) = vote(far, CODES, CLASSES, radius=1.19)

@@ -56,7 +56,7 @@ class HoldOut:
         if not clear:
             raise TrainingError(
                 f"Nobody in {len(pictures)} pictures has a size for crops of {width}×{height} and labels enough to "
-                "judge by. Give other pictures with --val, or none."
+                "judge by. Give others, or none."
             )
         chosen = [clear[place] for place in np.linspace(0, len(clear) - 1, min(people, len(clear))).round().astype(int)]
         self._labelled = np.stack([picture.keypoints[row] for picture, row in chosen])
