@@ -37,8 +37,12 @@ def check_output(path: str | Path, *, inputs: Iterable[Path | None] = ()) -> Pat
                 raise SinkError(
                     f"{path} is the source itself and would be destroyed. Choose another name for the output."
                 )
-        there = os.path.lexists(path) and path.stat() is not None  # a link in a circle is there, and is no file
-        if not os.access(path if there else path.parent, os.W_OK | os.X_OK * (not there)):
+        try:
+            path.stat()
+            allowed = os.access(path, os.W_OK)
+        except FileNotFoundError:  # perhaps a link to what will be made elsewhere
+            allowed = os.access(Path(os.path.realpath(path)).parent, os.W_OK | os.X_OK)
+        if not allowed:
             raise PermissionError(errno.EACCES, "Permission denied")
     return path
 
