@@ -60,7 +60,7 @@ def test_in_a_window_where_a_display_is(tmp_path, display, worlds):
             if line.startswith("picodet-tinypose on"):
                 break
         hills = bytes((150, 184, 164))  # in the first picture, seen through a window
-        assert worlds.wait_until(lambda: screen.read_bytes().count(hills) > 1000, 20)
+        assert worlds.wait_until(lambda: screen.read_bytes().count(hills) > 1000, 60)
         run.terminate()
         told = run.stderr.read()
         assert run.wait(20) == 143
