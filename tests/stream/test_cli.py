@@ -267,7 +267,7 @@ class TestBadInput:
 
     def test_looking_ahead_where_nothing_lies_ahead(self, capsys):
         cv2.imwrite("a.png", np.zeros((50, 50, 3), np.uint8))
-        assert "--offline" in fault(capsys, "run", "a.png", "--offline")
+        assert "looked ahead" in fault(capsys, "run", "a.png", "--offline")
 
     def test_clips_and_intervals_that_do_not_match(self, clip, tmp_path, capsys):
         assert "2 clips and 1 files" in fault(capsys, "evaluate-video", str(clip), str(clip), "--intervals", "a.csv")
