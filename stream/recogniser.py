@@ -19,6 +19,7 @@ from pose.estimator import PoseEstimator
 from pose.inference.steps import Steps, complete
 from pose.poses import Poses
 from stream.frame import Frame
+from stream.people.camera_motion import CameraMotion
 from stream.people.gait import Gait
 from stream.people.gait_vote import knows_gaits, with_gait
 from stream.people.keypoint_filter import KeypointFilter
@@ -45,6 +46,7 @@ class _Memory:
     tracker: Tracker
     keypoint_filter: KeypointFilter | None
     gait: Gait | None
+    camera: CameraMotion
     smoother: LabelSmoother
     settled: SettledLabels
     size: tuple[int, int]  # height, width of the picture
@@ -228,18 +230,21 @@ class Recogniser:
         self, followed: Followed, keys: list[int], classifications: list[Classification]
     ) -> list[Classification]:
         """The classifications, with standing, walking and running told apart by motion where the database has them."""
-        source = followed.frame.source
-        gait, labels = self._sources[source].gait, self._indexes.get(source, self.index).classes
+        source, poses = followed.frame.source, followed.poses
+        memory, labels = self._sources[source], self._indexes.get(source, self.index).classes
+        gait = memory.gait
         if gait is None or not knows_gaits(labels):
             return classifications
-        naming, keypoints = self.settings.index, followed.poses.keypoints
+        naming, keypoints = self.settings.index, poses.keypoints
         if followed.held is not None and followed.held.any():  # legs that are not looked at are no legs at rest
             keypoints = keypoints.copy()
             keypoints[followed.held, :, 2] = 0.0
+        due = gait.due(followed.seconds) and bool(keys)
+        camera = memory.camera.update(followed.frame.bgr, poses.boxes) if due else None
         return [
             with_gait(classification, motion, labels, naming.min_probability, naming.min_margin)
             for classification, motion in zip(
-                classifications, gait.update(keys, keypoints, followed.seconds), strict=True
+                classifications, gait.update(keys, keypoints, followed.seconds, camera), strict=True
             )
         ]
 
@@ -272,6 +277,7 @@ class Recogniser:
             if filtering.enabled
             else None,
             Gait(gap_seconds=GAIT_GAP_SECONDS + pose.settled_every_seconds) if smoothing.gait else None,
+            CameraMotion(),
             LabelSmoother(
                 switch_seconds=smoothing.switch_seconds,
                 unknown_probability=smoothing.unknown_probability,

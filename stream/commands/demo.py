@@ -17,7 +17,7 @@ def register(subparsers: Any) -> None:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "demo",
         help="see what Stance does, without a camera or a clip",
-        description="Play a film of 36 s that ships with Stance, and say what posture everybody in it is in: in a "
+        description="Play a film of 34 s that ships with Stance, and say what posture everybody in it is in: in a "
         "window where there is a display, else into demo_stance.mp4 in this folder. The people are drawn around "
         "keypoints recorded from real ones; the boxes, skeletons, postures and numbers over them are what the networks "
         "and the database that ship find in the film as it plays.",
@@ -39,7 +39,7 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
     arguments += ["--replace"] if args.replace else []
     arguments += ["--quiet"] if args.quiet else []
     if window and not args.quiet:
-        print("The film takes 36 s; q in the window ends it.", file=sys.stderr)
+        print("The film takes 34 s; q in the window ends it.", file=sys.stderr)
     code = _stance_run(arguments, settings)
     if not args.quiet:
         print("Next: `stance run 0` for your webcam, `stance run clip.mp4` for a clip of your own.", file=sys.stderr)

@@ -81,6 +81,8 @@ class SourceSettings(_Section):
     transport: Literal["tcp", "udp"] = "tcp"
     hardware_decoding: Literal["none", "auto"] = "none"
     max_fps: Annotated[float, Field(gt=0, le=1000)] | None = None
+    start_seconds: Annotated[float, Field(ge=0, le=1e6)] | None = None
+    end_seconds: Annotated[float, Field(gt=0, le=1e6)] | None = None
     rotation: Literal[0, 90, 180, 270] = 0
     region: Annotated[tuple[Share, Share, Share, Share], FromList] | None = None
     webcam_size: Annotated[tuple[Count, Count], FromList] | None = None
