@@ -168,7 +168,7 @@ def test_no_fault_is_told_in_the_words_of_a_library(tmp_path, monkeypatch):
                     told.update(str(error).splitlines())
     assert len(told) > 300
     for sentence in told:
-        assert re.match(r"--set \S+: \S+ (is .+; use .+|is not a setting; .+|is a section.+)\.$", sentence), sentence
+        assert re.match(r"setting \S+: \S+ (is .+; use .+|is not a setting; .+|is a section.+)\.$", sentence), sentence
         assert not re.search(r"nput|valid|should|None|tuple|string|True|integer|Errno", sentence), sentence
 
 
@@ -195,4 +195,4 @@ def test_what_to_use_instead(tmp_path, monkeypatch, override, sentence):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigurationError) as error:
         load_settings(overrides=[override])
-    assert str(error.value) == f"--set {override.partition('=')[0]}: {sentence}"
+    assert str(error.value) == f"setting {override.partition('=')[0]}: {sentence}"
