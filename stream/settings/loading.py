@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import difflib
 import logging
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
+from pose.errors import reason_of
 from stream.errors import ConfigurationError
 from stream.settings.model import Settings
+from stream.settings.wording import shown, wanted
 
 __all__ = ["load_settings"]
 
@@ -46,7 +50,7 @@ def load_settings(file: str | Path | None = None, overrides: Sequence[str] = ())
     faults: list[str] = []
     values: dict[str, Any] = {}
     places: dict[KeyPath, str] = {}
-    if file is not None or path.is_file():
+    if file is not None or os.path.isfile(path):
         values = _read(path, places, faults)
     for override in overrides:
         _apply(override, values, places, faults)
@@ -67,7 +71,7 @@ def _read(path: Path, places: dict[KeyPath, str], faults: list[str]) -> dict[str
         faults.append(f"{path} is missing. Name a file that exists, or none for the defaults.")
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        faults.append(f"{path} cannot be read ({error}).")
+        faults.append(f"{path} cannot be read ({reason_of(error)}).")
         return {}
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -160,28 +164,40 @@ def _section(values: dict[str, Any], path: KeyPath) -> dict[str, Any] | None:
 
 
 def _sentences(error: ValidationError, places: dict[KeyPath, str]) -> Iterable[str]:
-    told: set[tuple[KeyPath, str]] = set()
+    """One sentence for a setting, not one for every form it might have had: the fault that lies deepest."""
+    deepest: dict[KeyPath, ErrorDetails] = {}
     for fault in error.errors():
         # Behind the setting's own name pydantic adds the branch of a union it tried.
         path: KeyPath = tuple(str(part) for part in fault["loc"])
         while path and path not in places:
             path = path[:-1]
+        if path not in deepest or _depth(fault) > _depth(deepest[path]):
+            deepest[path] = fault
+    for path, fault in deepest.items():
         place = places.get(path, "settings")
         name = ".".join(path)
         if fault["type"] == "extra_forbidden":
-            sentence = f"{place}: {name} is not a setting; {_near(path)}"
+            yield f"{place}: {name} is not a setting; {_near(path)}"
         elif fault["type"] in ("model_type", "model_attributes_type"):
-            sentence = f"{place}: {name} is a section, with settings below it."
+            yield f"{place}: {name} is a section, with settings below it."
+        elif fault["type"] == "missing" and isinstance(fault["loc"][-1], int):
+            yield f"{place}: {name} is {shown(fault['input'])}; use a list of {_length(fault, error)}."
         elif fault["type"] == "missing":
-            sentence = f"{place}: {name} needs {fault['loc'][-1]}."
-        elif fault["type"] == "string_pattern_mismatch" and path[-1] == "device":
-            sentence = f"{place}: {name} is {fault['input']!r}; use auto, cpu or cuda:0."
+            yield f"{place}: {name} needs {fault['loc'][-1]}."
         else:
-            message = fault["msg"][0].lower() + fault["msg"][1:]
-            sentence = f"{place}: {name} is {fault['input']!r}; {message.replace('input should', 'it should')}."
-        if (path, place) not in told:  # one sentence for a setting, not one for every branch
-            told.add((path, place))
-            yield sentence
+            instead = wanted(path[-1] if path else "", fault["type"], fault.get("ctx", {}))
+            yield f"{place}: {name} is {shown(fault['input'])}; {instead}."
+
+
+def _depth(fault: ErrorDetails) -> tuple[int, bool]:
+    """How near a value came to what was wanted: something is wrong in it, or with it, or it is of the wrong kind."""
+    return len(fault["loc"]), not fault["type"].endswith("_type")
+
+
+def _length(fault: ErrorDetails, error: ValidationError) -> int:
+    """How many values a list of fixed length must have: pydantic names every one that is missing."""
+    own = fault["loc"][:-1]
+    return 1 + max(last for one in error.errors() if one["loc"][:-1] == own and isinstance(last := one["loc"][-1], int))
 
 
 def _near(path: KeyPath) -> str:

@@ -49,7 +49,7 @@ def test_out_names_the_file_and_quiet_says_nothing(tmp_path, monkeypatch, capsys
 
 
 def test_in_a_window_where_a_display_is(tmp_path, display, worlds):
-    """A real screen, and the run ended from outside: the whole film would take 36 s."""
+    """A real screen, and the run ended from outside: the whole film would take 34 s."""
     command = [sys.executable, "-u", "-m", "stream.cli", "demo", "--set", "pose.threads=1"]
     name, screen = display
     environment = {**os.environ, "DISPLAY": name, "PYTHONPATH": str(ROOT)}

@@ -134,3 +134,65 @@ def test_new_names_are_settings(new):
     section = Settings()
     for part in new:
         section = getattr(section, part)
+
+
+VALUES = [
+    None,
+    True,
+    -1,
+    0.5,
+    1e9,
+    float("nan"),
+    float("inf"),
+    "no such value",
+    "",
+    [],
+    [1],
+    ["x", 2, 3, 4, 5],
+    [10],
+    {},
+]
+
+
+def test_no_fault_is_told_in_the_words_of_a_library(tmp_path, monkeypatch):
+    """Every setting, set to everything that it is not."""
+    monkeypatch.chdir(tmp_path)
+    told = set()
+    for section, values in Settings().model_dump().items():
+        for name in values if isinstance(values, dict) else ():
+            for value in VALUES:
+                text = "null" if value is None else yaml.safe_dump(value, default_flow_style=True).strip("\n.")
+                try:
+                    load_settings(overrides=[f"{section}.{name}={text}"])
+                except ConfigurationError as error:
+                    told.update(str(error).splitlines())
+    assert len(told) > 300
+    for sentence in told:
+        assert re.match(r"--set \S+: \S+ (is .+; use .+|is not a setting; .+|is a section.+)\.$", sentence), sentence
+        assert not re.search(r"nput|valid|should|None|tuple|string|True|integer|Errno", sentence), sentence
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("source.region=[0, 0, 1]", "source.region is [0, 0, 1]; use a list of 4."),
+        ("source.region=[0, 0, 1, 1, 1]", "source.region is [0, 0, 1, 1, 1]; use a list of at most 4."),
+        ("source.region=[1, 0, 0, 1]",
+         "source.region is [1, 0, 0, 1]; use [left, top, right, bottom] with left < right, top < bottom."),
+        ("source.region=7", "source.region is 7; use a list, such as [1, 2]."),
+        ("pose.image_size=[10]", "pose.image_size is 10; use at least 64."),
+        ("pose.image_size=[]", "pose.image_size is []; use a list of at least 1."),
+        ("pose.device=", "pose.device is empty; use text."),
+        ("pose.device=gpu", "pose.device is 'gpu'; use auto, cpu or cuda:0."),
+        ("pose.runtime=onnx", "pose.runtime is 'onnx'; use 'auto', 'openvino' or 'torch'."),
+        ("index.k=0", "index.k is 0; use at least 1."),
+        ("index.min_margin=1.5", "index.min_margin is 1.5; use at most 1."),
+        ("overlay.boxes=7", "overlay.boxes is 7; use true or false."),
+        ("source.webcam_format=MP", "source.webcam_format is 'MP'; use four letters or digits, such as MJPG."),
+    ],
+)  # fmt: skip
+def test_what_to_use_instead(tmp_path, monkeypatch, override, sentence):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigurationError) as error:
+        load_settings(overrides=[override])
+    assert str(error.value) == f"--set {override.partition('=')[0]}: {sentence}"
