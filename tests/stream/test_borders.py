@@ -23,8 +23,8 @@ OPTIONS = ["--quiet", "--set", "pose.image_size=128", "--set", "pose.threads=1"]
 DENIED = "(Permission denied)"
 
 CASES = {
-    "run locked.mp4": "locked.mp4 cannot be",
-    "run a=locked.mp4 b=clip.mp4": "locked.mp4 cannot be",
+    "run locked.mp4": "locked.mp4 may not be read",
+    "run a=locked.mp4 b=clip.mp4": "locked.mp4 may not be read",
     "run locked/clip.mp4": "locked/clip.mp4 cannot be read",
     "run locked": "locked cannot be",
     "run locked.png": "locked.png cannot be read",
@@ -60,6 +60,7 @@ CASES = {
     # works, whatever the locale
     "run clip.mp4 --jsonl -": "",
     "run clip.mp4 --jsonl über人🧘.jsonl --timeline ü.srt --out ü.mp4": "",
+    "run Käse.mp4 --jsonl k.jsonl": "",
     "weights list": "",
 }
 SCRIPT = """
@@ -83,6 +84,7 @@ def world(tmp_path, worlds, monkeypatch):
             for name in ("a", "b"):
                 cv2.imwrite(f"{folder}/{name}.png", np.zeros((50, 50, 3), np.uint8))
     shutil.copy("clip.mp4", "locked.mp4")
+    shutil.copy("clip.mp4", "Käse.mp4")
     shutil.copy("pictures/a.png", "locked.png")
     for name in ("locked.yaml", "locked.jsonl", "locked.csv", "locked.safetensors"):
         Path(name).write_text("pose:\n  device: cpu\n")
