@@ -24,8 +24,8 @@ FAULT: Final = 2
 INTERRUPTED: Final = 130
 
 COMMANDS: Final = (
-    "demo", "run", "build", "add", "info", "reembed", "query", "evaluate", "evaluate-video", "check", "cameras",
-    "weights", "export", "evaluate-pose", "train",
+    "demo", "run", "serve", "build", "add", "info", "reembed", "query", "evaluate", "evaluate-video", "check",
+    "cameras", "weights", "export", "evaluate-pose", "train",
 )  # fmt: skip
 """In the order of the help. Each is in `stream.commands`, with `_` for `-`, and is imported only if it is asked for."""
 

@@ -30,6 +30,7 @@ def register(subparsers: Any) -> None:
 
 
 def _run(args: argparse.Namespace, settings: Settings) -> int:
+    from stream.commands.run import run_like
     from stream.sources.opening import DEMO, DEMO_LIVE
 
     window = args.out is None and _display_is_there()
@@ -40,7 +41,7 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
     arguments += ["--quiet"] if args.quiet else []
     if window and not args.quiet:
         print("The film takes 34 s; q in the window ends it.", file=sys.stderr)
-    code = _stance_run(arguments, settings)
+    code = run_like(arguments, settings)
     if not args.quiet:
         print("Next: `stance run 0` for your webcam, `stance run clip.mp4` for a clip of your own.", file=sys.stderr)
     return code
@@ -55,13 +56,3 @@ def _display_is_there() -> bool:
     except SinkError:
         return False
     return True
-
-
-def _stance_run(arguments: list[str], settings: Settings) -> int:
-    """What `stance run` does with these arguments."""
-    from stream.commands import run
-
-    parser = argparse.ArgumentParser(prog="stance")
-    run.register(parser.add_subparsers())
-    args = parser.parse_args(["run", *arguments])
-    return int(args.run(args, settings))

@@ -6,10 +6,11 @@ import argparse
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from stream.run.standard_streams import say
 from stream.settings.model import Settings
+from stream.web.opening import PageOptions, open_page
 
 if TYPE_CHECKING:
     from index.posture_index import PostureIndex
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
     from stream.sources.base import Source
     from stream.sources.named import NamedAddress
 
-__all__ = ["register"]
+__all__ = ["port", "register", "run_like"]
 
 Stage = Callable[[str], AbstractContextManager[object]]
+
+ALIVE_SECONDS: Final = 1.0
 
 
 def register(subparsers: Any) -> None:
@@ -61,9 +64,12 @@ def register(subparsers: Any) -> None:
     )
     parser.add_argument("--wait", action="store_true", help="wait for a webcam where none is plugged in")
     parser.add_argument("--index", metavar="PREFIX", help="the database's files without suffix (pose_index)")
+    parser.add_argument(
+        "--web", metavar="PORT", type=port, help="show everything on a page too, at http://127.0.0.1:PORT/"
+    )
     parser.add_argument("--profile", action="store_true", help="print the time per frame of every stage at the end")
     parser.add_argument("--quiet", action="store_true", help="no progress bar, status line and summary")
-    parser.set_defaults(run=_run)
+    parser.set_defaults(run=_run, page=None)
 
 
 def _moment(text: str) -> float:
@@ -85,11 +91,31 @@ def _interval(text: str) -> float:
     return seconds
 
 
+def port(text: str) -> int:
+    """A port as the command line takes it."""
+    if not (text.isascii() and text.isdigit() and int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port. Write a number from 1024 to 65535, such as 8080.")
+    return int(text)
+
+
 def _with_part(args: argparse.Namespace, settings: Settings) -> Settings:
     """The settings, with the part of the sources that the command line asks for."""
     asked = {"start_seconds": args.start, "end_seconds": args.end, "max_fps": args.every and 1 / args.every}
     wanted = {name: value for name, value in asked.items() if value is not None}
     return settings.model_copy(update={"source": settings.source.model_copy(update=wanted)})
+
+
+def run_like(arguments: Sequence[str], settings: Settings, page: PageOptions | None = None) -> int:
+    """What `stance run` does with these arguments, for commands that are built on it.
+
+    Args:
+        page: what is asked of the page, where the arguments do not say.
+    """
+    parser = argparse.ArgumentParser(prog="stance")
+    register(parser.add_subparsers())
+    args = parser.parse_args(["run", *arguments])
+    args.page = page
+    return _run(args, settings)
 
 
 def _run(args: argparse.Namespace, settings: Settings) -> int:
@@ -104,6 +130,7 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
     from stream.sources.live import LiveSource
     from stream.sources.named import named_addresses
     from stream.sources.opening import open_source
+    from stream.sources.paced import PacedSource
     from stream.sources.presence import check_webcam
     from stream.sources.transformed import PreparedSource
 
@@ -111,6 +138,7 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
     profile = Profile()
     stage: Stage = profile.stage if args.profile else nullcontext
     tally, stop = Tally(), threading.Event()
+    page: PageOptions | None = args.page or (None if args.web is None else PageOptions(args.web))
     with ExitStack() as stack:
         # Cheap faults first: nobody should wait for a network to hear of a missing file.
         addresses = named_addresses(args.sources, settings)
@@ -122,12 +150,23 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
             camera = source.source if isinstance(source, PreparedSource) else source
             if isinstance(camera, LiveSource) and camera.webcam is not None:
                 check_webcam(camera.webcam, wait=args.wait)
+        if page is not None and page.serving:
+            sources = [source if source.live else PacedSource(source) for source in sources]
         scheduler = make_scheduler(sources, stage)
         outputs = plan_outputs(args, sources, settings)
         for source in sources if args.offline else ():
             check_offline(source)
         index = open_index(settings, args.index)
         indexes = _own_indexes(addresses, settings)
+        classes = sorted({label for one in (index, *indexes.values()) for label in one.classes})
+        overlay = Overlay(
+            settings.overlay, settings.pose.keypoint_threshold, classes, min_probability=settings.index.min_probability
+        )
+        board = None
+        if page is not None:
+            board = open_page(
+                page, sources, settings, index, indexes, overlay, lambda name: tally.of(name).drops, stack
+            )
         # Read from now on, or a camera's first pictures would be as old as the network takes to load.
         stack.enter_context(scheduler)
         estimator = make_estimator(settings, stage)
@@ -136,10 +175,7 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
         _warm_up(estimator, sources)
         profile.clear()
         opened = open_outputs(outputs, sources, settings, stop, stage, stack, lambda name: tally.of(name).drops)
-        classes = sorted({label for one in (index, *indexes.values()) for label in one.classes})
-        overlay = Overlay(
-            settings.overlay, settings.pose.keypoint_threshold, classes, min_probability=settings.index.min_probability
-        )
+        sinks = opened.sinks if board is None else {name: [*own, board] for name, own in opened.sinks.items()}
         service = stack.enter_context(Service())
         service.ready()
         try:
@@ -157,12 +193,16 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
                     scheduler, estimator, index, settings,
                     indexes=indexes, stage=stage, tally=tally, idle=idle, offline=args.offline,
                 )  # fmt: skip
-                with closing(write(found, opened.sinks, overlay, stage)) as written:
+                with closing(write(found, sinks, overlay, stage)) as written:
                     for scene in written:
                         service.alive()
                         status.update(scene)
                         if stop.is_set():
                             break
+                    if page is not None and page.serving:
+                        say("Everything has ended. The page stays until ctrl-C.")
+                        while not stop.wait(ALIVE_SECONDS):
+                            service.alive()
         finally:  # after an error or ctrl-C too: what was done is done, and the files are complete
             if not args.quiet:
                 _sum_up(sources, tally, opened)

@@ -93,7 +93,7 @@ def plan_outputs(args: argparse.Namespace, sources: Sequence[Source], settings: 
     several = len(sources) > 1
     out: dict[str, Path] = {}
     timelines: dict[str, Path] = {}
-    asked = bool(args.out or args.jsonl or args.timeline or args.show)
+    asked = bool(args.out or args.jsonl or args.timeline or args.show or args.page or args.web is not None)
     for source in sources:
         stem = stems[source.name]
         if args.out:

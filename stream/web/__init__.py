@@ -1,0 +1,1 @@
+"""The live page: every camera with its people and postures, in a browser."""
