@@ -22,7 +22,9 @@ def merge_names(found: Folder, known: Iterable[str] = ()) -> Folder:
         found: the class folders.
         known: the names that a database has already.
     """
-    kept = {_key(name): name for name in (OTHER_LABEL, *known)}
+    kept: dict[str, str] = {}
+    for name in (OTHER_LABEL, *known):
+        kept.setdefault(_key(name), name)
     count = Counter(picture.label for picture in found.pictures)
     for name in sorted(found.classes, key=lambda name: (-count[name], name.swapcase())):  # ties: small letters
         kept.setdefault(_key(name), " ".join(name.split()) or name)
