@@ -74,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     from stream.commands import evaluate_pose as evaluate_pose_command
     from stream.commands import evaluate_video as evaluate_video_command
     from stream.commands import export as export_command
+    from stream.commands import import_pair as import_command
     from stream.commands import info as info_command
     from stream.commands import query as query_command
     from stream.commands import reembed as reembed_command
@@ -97,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
         run_command,
         build_command,
         add_command,
+        import_command,
         info_command,
         reembed_command,
         query_command,

@@ -58,10 +58,12 @@ def load_labels(data: bytes, name: str = "the labels file") -> list[str]:
             found = found.strings()
         if not isinstance(found, list | tuple):
             raise Refused(f"a {type(found).__name__}")
-        labels = [label.strings() if isinstance(label, PickledArray) else label for label in found]
-        for label in labels:
+        labels: list[str] = []
+        for entry in found:
+            label = entry.strings() if isinstance(entry, PickledArray) else entry
             if type(label) is not str:
                 raise Refused(f"a {type(label).__name__} in the list")
+            labels.append(label)
         return labels
     except Refused as refused:
         raise UnsafeLabels(
