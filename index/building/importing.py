@@ -16,8 +16,9 @@ from index.search.backend import Neighbours
 from index.search.faiss_file import read_faiss
 from index.storage.labels import load_labels
 from pose.embeddings.registry import EMBEDDINGS
+from pose.system_errors import plain_reason
 
-__all__ = ["import_pair"]
+__all__ = ["import_pair", "read_labels"]
 
 _LABEL_FILES: Final = (
     "Expected is a pickled list (.pkl), a JSON list (.json), a NumPy array (.npy) or text with a label a line"
@@ -52,7 +53,7 @@ def import_pair(
         found = read_faiss(_content(rows_file))
     except ValueError as error:
         raise DatabaseDamaged(f"{printable(rows_file)} is damaged or no FAISS index: {error}.") from error
-    labels = _labels(Path(labels_file))
+    labels = read_labels(Path(labels_file))
     name = embedding or next((name for name, one in EMBEDDINGS.items() if one.dimension == found.index.d), None)
     if name is None or EMBEDDINGS[name].dimension != found.index.d:
         known = ", ".join(f"{name} has {one.dimension}" for name, one in EMBEDDINGS.items())
@@ -85,7 +86,13 @@ def _by_number(
     return [labels[number] for number in numbers.tolist()]
 
 
-def _labels(path: Path) -> list[str]:
+def read_labels(path: Path) -> list[str]:
+    """The labels of a file: a pickled list (.pkl), a JSON list (.json), a NumPy array (.npy), or text.
+
+    Raises:
+        DatabaseMissing: it is not there.
+        DatabaseDamaged, UnsafeLabels: it cannot be read.
+    """
     data = _content(path)
     name = printable(path)
     try:
@@ -112,4 +119,4 @@ def _content(file: str | Path) -> bytes:
     except FileNotFoundError:
         raise DatabaseMissing(f"{printable(file)} is missing. Name a file that exists.") from None
     except OSError as error:
-        raise DatabaseDamaged(f"{printable(file)} cannot be read: {error.strerror or error}.") from error
+        raise DatabaseDamaged(f"{printable(file)} cannot be read: {plain_reason(error)}.") from error

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from index.search.backend import load_faiss
 
-__all__ = ["ReadIndex", "read_faiss"]
+__all__ = ["TRIAL", "ReadIndex", "read_faiss"]
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ _ID_MAPS: Final = (b"IxMp", b"IxM2")
 _HEADER: Final = struct.Struct("<4siqqqBi")  # kind, dimension, rows, two unused numbers, trained, metric
 _LARGEST_DIMENSION: Final = 100_000
 _TRIAL_SECONDS: Final = 60
-_TRIAL: Final = """
+TRIAL: Final = """
 import sys
 import numpy as np
 try:
@@ -126,7 +126,7 @@ def _read_other(data: bytes) -> ReadIndex:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     try:
         trial = subprocess.run(
-            [sys.executable, "-c", _TRIAL, str(_TRIAL_MEMORY + 16 * len(data))],
+            [sys.executable, "-c", TRIAL, str(_TRIAL_MEMORY + 16 * len(data))],
             input=data,
             capture_output=True,
             timeout=_TRIAL_SECONDS,

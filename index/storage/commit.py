@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from index.errors import DatabaseDamaged, DatabaseUnwritable
+from pose.system_errors import plain_reason
 
 try:
     import fcntl
@@ -222,7 +223,7 @@ def _explained(prefix: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = plain_reason(error)
         raise DatabaseUnwritable(
             f"The database {prefix} could not be written: {reason}. Free space or choose another place with --index."
         ) from error

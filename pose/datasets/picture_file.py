@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose.errors import PictureError
+from pose.system_errors import plain_reason
 
 __all__ = ["picture_size", "read_picture"]
 
@@ -42,7 +43,9 @@ def picture_size(path: str | Path) -> tuple[int, int]:
             elif start == _PNG:
                 size = _png_size(file)
     except OSError as error:
-        raise PictureError(f"{path} cannot be read: {error.strerror}. Take it out, or make it readable.") from error
+        raise PictureError(
+            f"{path} cannot be read: {plain_reason(error)}. Take it out, or make it readable."
+        ) from error
     return size or read_picture(path).shape[:2]
 
 

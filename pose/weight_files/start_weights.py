@@ -74,7 +74,7 @@ def _read(path: Path) -> dict[str, Tensor]:
         with np.load(path, allow_pickle=False) as arrays:
             return {name: torch.from_numpy(np.asarray(arrays[name], np.float32)) for name in arrays.files}
     except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise WeightsError(f"{path} is not a whole file of arrays ({error}). Copy it again.") from error
+        raise WeightsError(f"{path} is not a whole file of arrays. Copy it again.") from error
 
 
 def _squeezed(value: Tensor) -> list[int]:
