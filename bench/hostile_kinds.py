@@ -93,7 +93,7 @@ def _damage_database(whole: Path, damaged: Path, number: int, never: Path) -> No
     if manner == 0:
         content.pop(".json", None)
     elif manner == 1 and ".json" in content:
-        with contextlib.suppress(ValueError, KeyError, TypeError):
+        with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
             manifest = json.loads(content[".json"])
             for suffix in (".faiss", "_labels.pkl", "_examples.npz"):
                 manifest["digests"][suffix] = hashlib.sha256(content[suffix]).hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -46,7 +47,10 @@ class GivenKeypoints:
                 paths, keypoints = arrays["path"], arrays["keypoint"]
         except FileNotFoundError:
             raise KeypointsError(f"{printable(file)} is missing. Name a file of keypoints that exists.") from None
-        except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        except (
+            *(OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, MemoryError, NotImplementedError),
+            *(OverflowError, RuntimeError, zipfile.BadZipFile, zlib.error),
+        ) as error:
             raise KeypointsError(
                 f"{printable(file)} is no file of keypoints. Expected is a .npz with the arrays path [P] and "
                 f"keypoint [P, {KEYPOINT_COUNT}, 3]."

@@ -104,7 +104,7 @@ def read_labels(path: Path) -> list[str]:
             found = np.load(path, allow_pickle=False).tolist()
         else:
             found = data.decode("utf-8-sig").splitlines()
-    except (ValueError, EOFError, OSError, RecursionError, MemoryError) as error:
+    except (ValueError, TypeError, SyntaxError, EOFError, OSError, RecursionError, MemoryError, OverflowError) as error:
         if isinstance(error, DatabaseDamaged):
             raise
         raise DatabaseDamaged(f"{name} cannot be read. {_LABEL_FILES}.") from error

@@ -53,7 +53,7 @@ class PartialBuild:
         try:
             options = json.loads(self._options_file.read_text(encoding="utf-8"))
             partial = PostureIndex.load(self.prefix, device="cpu")
-        except (OSError, ValueError, DatabaseError):
+        except (OSError, ValueError, RecursionError, DatabaseError):
             return None
         if options != self._options or {*partial.networks} != {*networks}:
             log.info("%s was begun with other options or another network: the build begins anew.", self.prefix)

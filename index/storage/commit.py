@@ -173,7 +173,7 @@ def _read_record(prefix: Path) -> dict[str, Any] | None:
             raise ValueError("a name in the record leads elsewhere")
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DatabaseDamaged(f"{path} is damaged. Delete it to read the database files as they are.") from error
     return record
 

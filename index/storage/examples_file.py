@@ -48,7 +48,10 @@ def load_examples(data: bytes) -> Examples:
                 arrays["boxes"],
                 arrays["sizes"],
             )
-    except (KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+    except (
+        *(KeyError, TypeError, AttributeError, EOFError, OSError, MemoryError, NotImplementedError, OverflowError),
+        *(RecursionError, RuntimeError, zipfile.BadZipFile, zlib.error),
+    ) as error:
         raise ValueError("no file of origins") from error
 
 

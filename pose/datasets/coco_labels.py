@@ -83,7 +83,7 @@ def _load(path: Path) -> dict[str, Any]:
         raise LabelsError(
             f"{path} line {error.lineno} column {error.colno} is not JSON: {error.msg}. Write or fetch the file again."
         ) from error
-    except (UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError, MemoryError) as error:
         raise LabelsError(f"{path} is not JSON. Write or fetch the file again.") from error
     for key in ("images", "annotations"):
         if not isinstance(content, dict) or not isinstance(content.get(key), list):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Final
 
@@ -73,7 +74,10 @@ def _read(path: Path) -> dict[str, Tensor]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return {name: torch.from_numpy(np.asarray(arrays[name], np.float32)) for name in arrays.files}
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except (
+        *(OSError, ValueError, TypeError, KeyError, AttributeError, EOFError, MemoryError, NotImplementedError),
+        *(OverflowError, RuntimeError, zipfile.BadZipFile, zlib.error),
+    ) as error:
         raise WeightsError(f"{path} is not a whole file of arrays. Copy it again.") from error
 
 
