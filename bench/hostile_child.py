@@ -1,13 +1,14 @@
 """A process that reads damaged files until it has read all, or dies of one.
 
-    python -m bench.hostile_child KIND FIRST COUNT WHOLE_FOLDER
+    python -m bench.hostile_child MODULE KIND FIRST COUNT WHOLE_FOLDER
 
-Started by `bench.hostile_files`. It writes a line of JSON before and after every file, so that whoever waits knows of
-which file it died.
+Started by `bench.hostile_files`; MODULE holds `KINDS`. It writes a line of JSON before and after every file, so that
+whoever waits knows of which file it died.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import sys
@@ -32,10 +33,9 @@ _LAUNCHES: Final = (
 
 
 def main() -> int:
-    kind_name, first, count, whole = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
+    module, kind_name, first, count, whole = *sys.argv[1:3], int(sys.argv[3]), int(sys.argv[4]), Path(sys.argv[5])
     import resource
 
-    from bench.hostile_kinds import KINDS
     from index.search import faiss_file
     from pose.errors import StanceError
 
@@ -49,7 +49,7 @@ def main() -> int:
             launched.append(event)
 
     sys.addaudithook(watch)
-    kind = KINDS[kind_name]
+    kind = importlib.import_module(module).KINDS[kind_name]
     for number in range(first, first + count):
         with tempfile.TemporaryDirectory() as folder:
             damaged, never = Path(folder, "damaged"), Path(folder, "never")

@@ -56,7 +56,13 @@ class Finding:
 
 
 def try_files(
-    kind: str, first: int, count: int, whole: Path, counts: Counter[str], sentences: Counter[str] | None = None
+    kind: str,
+    first: int,
+    count: int,
+    whole: Path,
+    counts: Counter[str],
+    sentences: Counter[str] | None = None,
+    module: str = "bench.hostile_kinds",
 ) -> Iterator[Finding]:
     """Have children read damaged files, and tell what went wrong.
 
@@ -67,11 +73,12 @@ def try_files(
         whole: where the whole files of this kind lie.
         counts: outcomes are added up there.
         sentences: so are the refusals, numbers in them left out.
+        module: holds `KINDS`.
     """
     tried_again: set[int] = set()
     number, end = first, first + count
     while number < end:
-        for answer in _child(kind, number, min(BATCH, end - number), whole):
+        for answer in _child([module, kind, str(number), str(min(BATCH, end - number)), str(whole)], number):
             outcome = answer["outcome"]
             if outcome == "hung" and answer["number"] not in tried_again:
                 tried_again.add(answer["number"])
@@ -85,22 +92,12 @@ def try_files(
                 yield Finding(kind, answer["number"], outcome, answer["text"])
 
 
-def _child(kind: str, first: int, count: int, whole: Path) -> Iterator[dict[str, Any]]:
+def _child(arguments: list[str], first: int) -> Iterator[dict[str, Any]]:
     """The answers of one child, up to the file that it died of or hung on."""
-    arguments = [
-        sys.executable,
-        "-X",
-        "faulthandler",
-        "-m",
-        "bench.hostile_child",
-        kind,
-        str(first),
-        str(count),
-        str(whole),
-    ]
+    command = [sys.executable, "-X", "faulthandler", "-m", "bench.hostile_child", *arguments]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
     with tempfile.TemporaryFile() as errors:
-        child = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment)
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment)
         assert child.stdout is not None
         lines: queue.Queue[str] = queue.Queue()
         reader = threading.Thread(target=_pass_on, args=(child.stdout, lines))
@@ -127,7 +124,7 @@ def _child(kind: str, first: int, count: int, whole: Path) -> Iterator[dict[str,
                     yield answer
                 begun, computed = time.monotonic(), _cpu_seconds(child.pid)
             child.wait()
-            if current < first + count:
+            if child.returncode != 0:
                 errors.seek(0)
                 said = errors.read().decode(errors="replace")[-2000:]
                 yield {"number": current, "outcome": "died", "text": f"exit code {child.returncode}: {said}"}
