@@ -30,9 +30,11 @@ if TYPE_CHECKING:
     from stream.scene import Person, Scene
     from stream.settings.loading import load_settings
     from stream.settings.model import Settings
+    from stream.sources.arrays import ArraySource
     from stream.sources.opening import open_source
 
 __all__ = [
+    "ArraySource",
     "Classification",
     "Examples",
     "Frame",
@@ -57,6 +59,7 @@ __all__ = [
 ]
 
 _HOMES: Final = {
+    "ArraySource": "stream.sources.arrays",
     "Classification": "index.classification",
     "Examples": "index.storage.examples",
     "Frame": "stream.frame",

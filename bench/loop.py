@@ -123,7 +123,13 @@ class _Keypoints:
         self._reciter = reciter
 
     def ask(
-        self, bgr: np.ndarray, boxes: np.ndarray, angles: np.ndarray | None = None, expected: object = None
+        self,
+        bgr: np.ndarray,
+        boxes: np.ndarray,
+        angles: np.ndarray | None = None,
+        expected: object = None,
+        *,
+        mirrored: bool = False,
     ) -> Answer[np.ndarray]:
         source, newcomers = int(bgr[0, 0, 0]), self._reciter.newcomers_next
         poses = self._reciter.now(bgr) if source in newcomers else self._reciter.next_of(bgr)

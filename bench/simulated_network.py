@@ -83,7 +83,13 @@ class _Keypoints:
         self._simulation = simulation
 
     def ask(
-        self, _: object, boxes: NDArray[np.float32], __: object = None, ___: object = None
+        self,
+        _: object,
+        boxes: NDArray[np.float32],
+        __: object = None,
+        ___: object = None,
+        *,
+        mirrored: bool = False,
     ) -> Answer[NDArray[np.float32]]:
         keypoints = self._simulation.look(boxes)
         return Answer((), lambda _: keypoints)

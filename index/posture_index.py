@@ -39,7 +39,7 @@ NEIGHBOURS: Final = 32
 class PostureIndex:
     """Posture embeddings with labels, searched for the nearest examples, and the vote among them.
 
-        index = PostureIndex.load("pose_index")
+        index = PostureIndex.load()
         classifications = index.classify(index.embedding(poses))
 
     Thread-safe: one thread may teach while another classifies.
@@ -250,10 +250,11 @@ class PostureIndex:
     # On disk
 
     @classmethod
-    def load(cls, prefix: str | Path, *, device: str = "auto") -> PostureIndex:
+    def load(cls, prefix: str | Path | None = None, *, device: str = "auto") -> PostureIndex:
         """Read the database `PREFIX.faiss`, `PREFIX_labels.pkl`, `PREFIX.json`, `PREFIX_examples.npz`.
 
-        The first two are enough; such a pair loads as `nose25`, without origins.
+        The first two are enough; such a pair loads as `nose25`, without origins. Without a prefix, `pose_index` in this
+        folder is read, or where there is none the starter database that ships with Stance.
 
         Raises:
             DatabaseMissing: there is none.
@@ -261,7 +262,7 @@ class PostureIndex:
             DatabaseMismatch: its embedding, metric or format is not one this Stance has.
             UnsafeLabels: the labels file holds anything but a list of str.
         """
-        path = store.normalise_prefix(prefix)
+        path = store.choose_prefix(prefix)
         stored = store.read(path, device)
         index = cls(stored.embedding, device=device)
         index._take(stored, path)

@@ -9,11 +9,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.inference.crops import crop_matrices, cut_crops, rectangle_matrices, to_picture
-from pose.inference.heatmaps import decode_heatmaps
+from pose.inference.crops import CROP_SIZE, crop_matrices, cut_crops, rectangle_matrices, to_picture
+from pose.inference.heatmaps import STRIDE, decode_heatmaps
 from pose.inference.runtimes.runtime import Runtime
 from pose.inference.steps import Answer
-from pose.keypoints import KEYPOINT_COUNT
+from pose.keypoints import FLIP, KEYPOINT_COUNT
 from pose.keypoints import Keypoint as K
 
 __all__ = ["VISIBLE", "KeypointFinder", "confidence", "extents", "is_somebody", "torso_angles"]
@@ -25,6 +25,9 @@ LEAST_VISIBLE: Final = 4  # with fewer keypoints visible nobody is there
 LEAST_CONFIDENCE: Final = 0.3  # of the visible keypoints of somebody who is there
 TURNED_MARGIN: Final = 0.12  # around the keypoints of somebody who is turned, in the longer side of their box
 LEAST_EXTENT: Final = 0.2  # of the visible keypoints, as a share of the box's longer side
+
+MIRROR: Final = np.array([[-1.0, 0.0, CROP_SIZE[0] - STRIDE], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+"""From a mirrored crop to the crop. Its columns of cells, which stand for pixels 0, 4 … 188, change places exactly."""
 
 _SHOULDERS: Final = [K.LEFT_SHOULDER, K.RIGHT_SHOULDER]
 _HIPS: Final = [K.LEFT_HIP, K.RIGHT_HIP]
@@ -49,6 +52,8 @@ class KeypointFinder:
         boxes: NDArray[np.floating],
         angles_radians: NDArray[np.floating] | None = None,
         expected: NDArray[np.float32] | None = None,
+        *,
+        mirrored: bool = False,
     ) -> Answer[NDArray[np.float32]]:
         """Start looking for the keypoints of N people: float32 `[N, 17, 3]`, x, y in pixels of the picture and score.
 
@@ -58,6 +63,8 @@ class KeypointFinder:
             angles_radians: `[N]`: how far every person is turned clockwise from upright; None: nobody is.
             expected: `[N, 17, 3]`: about where the keypoints are. Around these the crop of somebody who is turned is
                 cut, as an upright box holds much more than a person who lies across it.
+            mirrored: whether to look at every crop in a mirror, too, and take the mean of both heat maps: twice the
+                work, and AP 0.568 → 0.582, mean OKS of large people 0.789 → 0.805 (150 held-out pictures).
         """
         matrices = crop_matrices(boxes, angles_radians)
         if expected is not None and angles_radians is not None:
@@ -66,12 +73,17 @@ class KeypointFinder:
                 matrices[row] = rectangle_matrices(centre, size, angles_radians[row])[0]
         with self._stage("pre-process"):
             crops = cut_crops(bgr, matrices)
+            if mirrored:
+                crops = np.concatenate((crops, cut_crops(bgr, matrices @ MIRROR)))
 
         def read(outputs: list[Any]) -> NDArray[np.float32]:
             if not outputs:
                 return np.zeros((0, KEYPOINT_COUNT, 3), np.float32)
             with self._stage("decode"):
-                points, scores = decode_heatmaps(np.concatenate([output[0] for output in outputs]))
+                maps = np.concatenate([output[0] for output in outputs])
+                if mirrored:
+                    maps = (maps[: len(matrices)] + maps[len(matrices) :, FLIP, :, ::-1]) / 2
+                points, scores = decode_heatmaps(maps)
             return np.concatenate((to_picture(points, matrices), scores.clip(0, 1)[..., None]), axis=2)
 
         batch = self.runtime.batch

@@ -72,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     from stream.commands import build as build_command
     from stream.commands import cameras as cameras_command
     from stream.commands import check as check_command
+    from stream.commands import demo as demo_command
     from stream.commands import evaluate as evaluate_command
     from stream.commands import evaluate_pose as evaluate_pose_command
     from stream.commands import evaluate_video as evaluate_video_command
@@ -97,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     adding = _WithParents(commands, common)
     for module in (
+        demo_command,
         run_command,
         build_command,
         add_command,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from stream.scene import Scene
 from stream.settings.model import Settings
 from stream.sinks.base import Drawing, Sink
 from stream.sinks.fan_out import FanOut
+from stream.sources.arrays import ArraySource, Pictures, is_pictures
 from stream.sources.base import Source
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["check_offline", "scenes", "write"]
 
 Stage = Callable[[str], AbstractContextManager[object]]
-Given = Source | str | int | Path
+Given = Source | str | int | Path | Pictures
 
 
 def scenes(
@@ -52,9 +53,9 @@ def scenes(
             print(scene.frame.media_seconds, [person.posture for person in scene.people])
 
     Args:
-        source: what `open_source` takes; or an open source, which is closed at the end; or several of those, with
-            different names; or a scheduler that is already reading, so that cameras do not wait while the network
-            loads.
+        source: what `open_source` takes; or arrays, or a generator of them, as `ArraySource` takes; or an open source,
+            which is closed at the end; or a list of several of those, with different names; or a scheduler that is
+            already reading, so that cameras do not wait while the network loads.
         estimator: None for one as the settings want it.
         index: None for the database the settings name, or the starter database where that does not exist.
         settings: None for the defaults.
@@ -115,12 +116,19 @@ def _reading(
 ) -> Scheduler:
     if isinstance(source, Scheduler):
         return source
-    several = source if isinstance(source, Sequence) and not isinstance(source, str) else [source]
-    opened = []
-    for given in several:
-        one = given if isinstance(given, Source) else open_from_settings(given, settings)
-        opened.append(stack.enter_context(one))
+    several = isinstance(source, Sequence) and not isinstance(source, str) and not is_pictures(source)
+    opened: list[Source] = []
+    for given in cast(Sequence[Given], source if several else [source]):
+        opened.append(stack.enter_context(_opened(given, settings, len(opened))))
     return stack.enter_context(make_scheduler(opened, stage))
+
+
+def _opened(given: Given, settings: Settings, before: int) -> Source:
+    if isinstance(given, Source):
+        return given
+    if isinstance(given, str | int | Path):
+        return open_from_settings(given, settings)
+    return ArraySource(given, name=f"arrays {before + 1}" if before else "arrays")
 
 
 def check_offline(source: Source) -> None:
@@ -131,7 +139,7 @@ def check_offline(source: Source) -> None:
     """
     if source.live or source.still:
         what = "is live, so its future cannot be seen" if source.live else "is no video"
-        raise SourceError(f"{source.name} {what}. Leave --offline away, or give a recording.")
+        raise SourceError(f"{source.name} {what}. Only a recording can be looked ahead in.")
 
 
 def write(

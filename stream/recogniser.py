@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
 
 from index.classification import Classification
 from index.posture_index import PostureIndex
@@ -61,8 +65,9 @@ class Followed:
 class Recogniser:
     """Understands frames of any number of sources. Not thread-safe; use one per thread.
 
-        recogniser = Recogniser(PoseEstimator(), PostureIndex.load("pose_index"))
-        scene, = recogniser([frame])
+        recogniser = Recogniser(PoseEstimator(), PostureIndex.load())
+        while True:
+            scene = recogniser.step(camera.read())
 
     Args:
         estimator: finds the people.
@@ -91,10 +96,26 @@ class Recogniser:
         self._indexes = dict(indexes or {})
         self._stage = stage
         self._sources: dict[str, _Memory] = {}
+        self._steps: dict[str, int] = {}  # the last number of the frames made in `step`
 
     def __call__(self, frames: Sequence[Frame]) -> list[Scene]:
         """One scene per frame, in order. Frames of one source come in the order they were taken."""
         return self.understand([complete(self.follow(frame)) for frame in frames])
+
+    def step(self, bgr: NDArray[np.uint8], seconds: float | None = None, *, source: str = "camera") -> Scene:
+        """Understand the next picture of a video that you read yourself, knowing those before.
+
+        Args:
+            bgr: uint8 `[H, W, 3]`, BGR as OpenCV gives them. It is not copied: the scene shows what it holds.
+            seconds: its time in the video; None for now, as of a camera. Give it for all pictures of a video or none.
+            source: which video, where there are several.
+
+        Raises:
+            ValueError: the array is no uint8 picture of three channels.
+        """
+        number = self._steps[source] = self._steps.get(source, -1) + 1
+        frame = Frame(np.ascontiguousarray(bgr), source, number, 0, seconds, time.monotonic())
+        return self([frame])[0]
 
     def ahead(self, source: Source) -> int:
         """How many frames of a source may be on their way at once: several where none depends on the one before, and

@@ -70,7 +70,7 @@ def build_index(
     if not replace and store.database_exists(path):
         raise DatabaseExists(
             f"There is already a database {path}. Add to it with `stance add {printable(folder)}`, or build anew with "
-            "`--replace`."
+            f"`stance build {printable(folder)} --replace`."
         )
     choices: dict[str, Any] = {"folder": str(Path(folder).absolute()), "embedding": embedding}
     partial = PartialBuild(path, choices | {name: options[name] for name in _CHOICES if name in options})

@@ -50,7 +50,7 @@ def name_warnings(names: Iterable[str], known: Iterable[str] = ()) -> list[str]:
         groups[_key(OTHER_LABEL)].append(OTHER_LABEL)
     warnings = [
         f"The postures {' and '.join(map(repr, alike))} differ only in case or spaces, and are learnt as "
-        f"{len(alike)} postures. Make them one with --merge-alike, or rename a folder."
+        f"{len(alike)} postures. Rename a folder, or make them one with `stance build FOLDER --merge-alike`."
         for alike in groups.values()
         if len(alike) > 1 and not set(alike) <= set(there)
     ]

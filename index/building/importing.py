@@ -81,7 +81,7 @@ def _by_number(
         raise DatabaseMismatch(
             f"{printable(rows_file)} numbers its rows from {numbers.min()} to {numbers.max()}, and "
             f"{printable(labels_file)} has {len(labels)} labels. If row and label have the same place in the two "
-            "files, add --by-place."
+            "files, use `stance import FILE --by-place`."
         )
     return [labels[number] for number in numbers.tolist()]
 

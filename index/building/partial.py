@@ -92,7 +92,7 @@ class PartialBuild:
         except OSError as error:
             raise DatabaseUnwritable(
                 f"The database {self.prefix} could not be written: {plain_reason(error)}. Free space or choose "
-                "another place with --index."
+                "another place."
             ) from error
 
     def remove(self) -> None:

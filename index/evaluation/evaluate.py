@@ -86,7 +86,9 @@ def evaluate_folds(
     """
     check_classes(index)
     if folds < 2:
-        raise EvaluationError(f"--folds is {folds}; there are at least 2. Leave it away for leave-one-out.")
+        raise EvaluationError(
+            f"folds is {folds}; there are at least 2. Without folds, one example at a time is left out."
+        )
     groups = group_codes(index.examples.pictures, grouping, families(index.examples))
     fold_of = assign_folds(groups, folds)
     whole = Trial(index, index.vectors, index.labels, index.examples)

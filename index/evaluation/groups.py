@@ -59,7 +59,7 @@ def group_codes(pictures: Sequence[str], grouping: str, families: NDArray[np.int
     if names and all(name is None for name in names):
         raise EvaluationError(
             f"No picture's path says which {grouping} it shows. Put it there, as in standing/{grouping}1_0001.jpg or "
-            f"standing/{grouping}-one/0001.jpg, or use --group source or --group picture."
+            f"standing/{grouping}-one/0001.jpg, or group by source or by picture."
         )
     if grouping == "picture":
         codes = np.asarray(families, np.int64)
@@ -71,7 +71,7 @@ def group_codes(pictures: Sequence[str], grouping: str, families: NDArray[np.int
             raise EvaluationError("All pictures are near-duplicates of one another, so nothing can be held out.")
         near = " once near-duplicates are kept together" if len(set(names)) > 1 else ""
         raise EvaluationError(
-            f"All pictures are of one {grouping}{near}, so nothing can be held out. Use --group picture."
+            f"All pictures are of one {grouping}{near}, so nothing can be held out. Group by picture."
         )
     return codes
 

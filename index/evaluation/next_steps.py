@@ -75,7 +75,7 @@ def _untaught(evaluation: Evaluation) -> list[str]:
         return []
     return [
         f"Nothing was left to learn {', '.join(names)} from while some of their people were asked about: add pictures "
-        "of them from elsewhere, or split another way (--group)."
+        "of them from elsewhere, or group another way."
     ]
 
 

@@ -225,5 +225,5 @@ def _explained(prefix: Path) -> Iterator[None]:
     except OSError as error:
         reason = plain_reason(error)
         raise DatabaseUnwritable(
-            f"The database {prefix} could not be written: {reason}. Free space or choose another place with --index."
+            f"The database {prefix} could not be written: {reason}. Free space or choose another place."
         ) from error

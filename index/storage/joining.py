@@ -44,7 +44,7 @@ def saved_by_others(path: Path, home: Home | None, embedding: str, device: str) 
     if on_disk is None:
         return None
     if home is None or home.path != path.resolve():
-        raise DatabaseExists(f"There is already a database {path}. Add to it with `stance add`, or use `--replace`.")
+        raise DatabaseExists(f"There is already a database {path}. Add to it with `stance add`, or replace it.")
     if on_disk == home.identity:
         return None
     stored = store.read(path, device)

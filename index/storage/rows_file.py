@@ -60,7 +60,7 @@ def read_rows(
         if not fitting:
             raise DatabaseMismatch(
                 f"{prefix}{FAISS} has {found.index.d} numbers a row, and no embedding of Stance has. Name another "
-                "database with --index."
+                "database."
             )
         raise DatabaseMismatch(
             f"{prefix}{MANIFEST} is missing: it says that the rows of {prefix}{FAISS} are of {fitting}. Restore it, or "
@@ -70,7 +70,7 @@ def read_rows(
         return Neighbours(embedding.dimension, device, found.index), found.numbers
     except DatabaseMismatch as error:
         raise DatabaseMismatch(
-            f"{prefix}{FAISS} cannot be used as a database of {name}: {error}. Name another with --index, or rebuild "
+            f"{prefix}{FAISS} cannot be used as a database of {name}: {error}. Name another, or rebuild "
             "it with `stance build --replace`."
         ) from error
 

@@ -118,7 +118,7 @@ def read(prefix: Path, device: str = "auto") -> Stored:
     if faiss_bytes is None and labels_bytes is None:
         raise DatabaseMissing(
             f"There is no database {prefix} ({prefix}{FAISS}). Build one with `stance build FOLDER --index {prefix}`, "
-            "or name another with --index."
+            "or name another."
         )
     if faiss_bytes is None or labels_bytes is None:
         there, gone = (LABELS, FAISS) if faiss_bytes is None else (FAISS, LABELS)

@@ -78,9 +78,7 @@ class TrainingLoop(ABC, Generic[S]):
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise TrainingError(
-                f"{self.folder} cannot be made: {plain_reason(error)}. Name another with --out."
-            ) from error
+            raise TrainingError(f"{self.folder} cannot be made: {plain_reason(error)}. Name another.") from error
         # Channels last is up to 1.5 times as fast as the other order (Zen 5, one thread).
         self._network = network.to(self.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self._average = AverageWeights(self._network, settings.average_decay, TRAINED_UPDATES)
@@ -140,9 +138,7 @@ class TrainingLoop(ABC, Generic[S]):
         if not isinstance(theirs, dict) or {n: v.shape for n, v in theirs.items()} != {
             n: v.shape for n, v in own.items()
         }:
-            raise TrainingError(
-                f"{file} trains another network. Name its folder with --out, or start without --resume."
-            )
+            raise TrainingError(f"{file} trains another network. Name its folder, or do not resume.")
         self._network.load_state_dict(theirs)
         self._average.load(state["average"], state["updates"])
         self._optimiser.load_state_dict(state["optimiser"])
@@ -180,7 +176,7 @@ class TrainingLoop(ABC, Generic[S]):
                     broken = 0 if parts is not None else broken + 1
                     if broken >= MAX_BROKEN_STEPS:
                         raise TrainingError(
-                            f"The loss has not been a number for {broken} steps. Lower --learning-rate, and look at "
+                            f"The loss has not been a number for {broken} steps. Lower the learning rate, and look at "
                             "the labels."
                         )
                     if parts is not None:

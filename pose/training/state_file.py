@@ -39,15 +39,11 @@ def load_state(file: Path) -> dict[str, Any]:
         TrainingError: it is missing, damaged, or of another version.
     """
     if not file.is_file():
-        raise TrainingError(f"{file} is missing, so there is nothing to resume. Start without --resume.")
+        raise TrainingError(f"{file} is missing, so there is nothing to resume. Start anew.")
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError) as error:
-        raise TrainingError(
-            f"{file} is damaged and cannot be resumed. Start anew from its weights with --init."
-        ) from error
+        raise TrainingError(f"{file} is damaged and cannot be resumed. Start anew from its weights.") from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
-        raise TrainingError(
-            f"{file} is no training that this Stance can resume. Start anew from its weights with --init."
-        )
+        raise TrainingError(f"{file} is no training that this Stance can resume. Start anew from its weights.")
     return state

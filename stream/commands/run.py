@@ -63,6 +63,7 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
     from stream.pipeline import check_offline, scenes, write
     from stream.run.outputs import open_outputs, plan_outputs
     from stream.run.profile import Profile
+    from stream.run.service import Service
     from stream.run.status import Status
     from stream.run.tally import Tally
     from stream.sources.named import named_addresses
@@ -91,10 +92,13 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
         opened = open_outputs(outputs, sources, settings, stop, stage, stack, scheduler.drops)
         classes = sorted({label for one in (index, *indexes.values()) for label in one.classes})
         overlay = Overlay(settings.overlay, settings.pose.keypoint_threshold, classes)
+        service = stack.enter_context(Service())
+        service.ready()
         try:
             with Status(sources, tally, quiet=args.quiet) as status:
 
                 def idle() -> None:
+                    service.alive()
                     status.refresh()
                     for window in opened.windows:
                         window.idle()
@@ -107,6 +111,7 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
                 )  # fmt: skip
                 with closing(write(found, opened.sinks, overlay, stage)) as written:
                     for scene in written:
+                        service.alive()
                         status.update(scene)
                         if stop.is_set():
                             break

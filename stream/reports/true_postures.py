@@ -56,7 +56,7 @@ def read_true_postures(path: str | Path, classes: Collection[str]) -> list[TrueP
                 )
             lines = [(reader.line_num, row) for row in reader]
     except FileNotFoundError as error:
-        raise IntervalsError(f"{path} is missing. Name a file of true postures with --intervals.") from error
+        raise IntervalsError(f"{path} is missing. Name a file of true postures.") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise IntervalsError(f"{path} cannot be read as CSV. Save it as UTF-8 text with commas.") from error
     intervals: list[TruePosture] = []

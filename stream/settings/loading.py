@@ -69,7 +69,7 @@ def _read(path: Path, places: dict[KeyPath, str], faults: list[str]) -> dict[str
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        faults.append(f"{path} is missing. Name a file that exists, or leave --config away for the defaults.")
+        faults.append(f"{path} is missing. Name a file that exists, or none for the defaults.")
         return {}
     except UnicodeDecodeError:
         faults.append(f"{path} is not UTF-8 text. Save it as UTF-8.")
@@ -124,9 +124,9 @@ def _note_places(node: Any, at: KeyPath, file: str, places: dict[KeyPath, str], 
 def _apply(override: str, values: dict[str, Any], places: dict[KeyPath, str], faults: list[str]) -> None:
     name, equals, text = override.partition("=")
     path = tuple(name.strip().split("."))
-    place = f"--set {name.strip()}"
+    place = f"setting {name.strip()}"
     if not equals or not all(path):
-        faults.append(f"--set {override}: expected SECTION.NAME=VALUE, for instance pose.device=cpu.")
+        faults.append(f"setting {override}: expected SECTION.NAME=VALUE, for instance pose.device=cpu.")
         return
     try:
         value = yaml.safe_load(text)

@@ -53,8 +53,8 @@ class WindowSink(Closing):
     ) -> None:
         if not _display_answers():
             raise SinkError(
-                "There is no display to show a window on. Leave out --show and use --out, or run it on a desktop "
-                "(over SSH: ssh -X)."
+                "There is no display to show a window on. Write a file instead, or run it on a desktop (over SSH: "
+                "ssh -X)."
             )
         os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")  # one line per font OpenCV's Qt came without
         self._title = title
@@ -84,7 +84,7 @@ class WindowSink(Closing):
             cv2.imshow(self._title, bgr)
         except cv2.error as error:
             raise SinkError(
-                "This OpenCV cannot show windows. Leave out --show, or install opencv-python in place of "
+                "This OpenCV cannot show windows. Write a file instead, or install opencv-python in place of "
                 "opencv-python-headless."
             ) from error
         self.idle()

@@ -12,7 +12,12 @@ from stream.settings.model import SourceSettings
 from stream.sources.address import display_name, is_address
 from stream.sources.base import Source
 
-__all__ = ["open_source"]
+__all__ = ["DEMO", "DEMO_LIVE", "open_source"]
+
+DEMO: Final = "demo:"
+"""The address of the film that ships, as a recording."""
+DEMO_LIVE: Final = "demo:live"
+"""And as a camera: in the time in which it is to be watched."""
 
 LIVE_SCHEMES: Final = frozenset({"http", "https", "rtmp", "rtmps", "rtp", "rtsp", "rtsps", "srt", "tcp", "udp"})
 
@@ -26,7 +31,8 @@ def open_source(source: str | int | Path, settings: SourceSettings | None = None
 
     A number is a webcam, and so are a device's path and a name that `stance cameras` lists; `rtsp://`, `http://` and
     their like are network streams, except HTTP addresses of recordings (`.mp4`, `.mkv`, …); a folder is a folder of
-    pictures; a file is a picture or a video by its suffix.
+    pictures; a file is a picture or a video by its suffix; `demo:` is the film that ships, `demo:live` the same as a
+    camera.
 
     A camera that is down is no fault: the source waits for it (`LiveSource`).
 
@@ -66,6 +72,10 @@ def _open(source: str | int | Path, settings: SourceSettings, name: str | None) 
         raise SourceError("No source is named. Give a video, a picture, a folder, a webcam number or an address.")
     if text.isdecimal():
         return live(int(text))
+    if text in (DEMO, DEMO_LIVE):
+        from stream.sources.demo.source import DemoSource
+
+        return DemoSource(live=text == DEMO_LIVE, name=name or text)
     if is_address(text):
         scheme = text.partition("://")[0].lower()
         if scheme not in LIVE_SCHEMES:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from index import PostureIndex, starter_prefix
 from pose.weight_files.digest import sha256
@@ -31,3 +32,12 @@ def test_it_names_no_place_of_the_machine_it_was_built_on() -> None:
     assert not any(
         Path(name).is_absolute() or ".." in Path(name).parts for name in (*index.examples.pictures, *index.built_from)
     )
+
+
+def test_loading_without_a_name_finds_what_the_command_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert PostureIndex.load(device="cpu").rows == PostureIndex.load(starter_prefix(), device="cpu").rows
+    own = PostureIndex("nose25", device="cpu")
+    own.add(np.zeros((1, 25), np.float32), ["mine"])
+    own.save("pose_index")
+    assert PostureIndex.load(device="cpu").classes == ("mine",)

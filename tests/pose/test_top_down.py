@@ -22,6 +22,7 @@ from pose.evaluation.oks import oks
 from pose.inference.runtimes import Arrays, Runtime
 from pose.inference.steps import complete
 from pose.keypoint_finder import KeypointFinder, confidence, torso_angles
+from pose.keypoints import FLIP
 from pose.keypoints import Keypoint as K
 from pose.poses import Poses
 from pose.top_down import TopDown
@@ -77,6 +78,8 @@ class Looks:
         assert crop.shape == (256, 192, 3)
         middle = crop[127, 95, :2]
         somebody = min(self.people, key=lambda one: np.abs(one[:, :2].mean(axis=0) - middle).sum())
+        if is_mirrored(crop):  # what looks like somebody's left hand is their right one
+            somebody = somebody[list(FLIP)]
         places = np.stack([self.find(crop, point[:2]) for point in somebody])
         seen = self.upright if places[K.LEFT_SHOULDER, 1] < places[K.LEFT_HIP, 1] - 20 else self.turned
         rows, columns = np.mgrid[:64, :48]
@@ -92,6 +95,13 @@ class Looks:
         far[crop[..., 2] < 250] = np.inf  # outside of the picture
         y, x = np.nonzero(far <= far.min())
         return np.array([x.mean(), y.mean()])
+
+
+def is_mirrored(crop: np.ndarray) -> bool:
+    """Whether a crop of a map of places shows it in a mirror."""
+    places = crop[..., :2].astype(int)
+    across, down = places[127, 99] - places[127, 91], places[131, 95] - places[123, 95]
+    return bool(across[0] * down[1] < across[1] * down[0])
 
 
 def detecting(boxes: Any, scores: Any, height: int = 240, width: int = 250) -> Callable[[np.ndarray], Arrays]:
@@ -218,6 +228,16 @@ class TestKeypoints:
             np.testing.assert_allclose(one[:, 2], other[:, 2], atol=0.07)  # a peak half a cell off
         assert [len(crops) for crops in cast(FakeRuntime, finder.runtime).given] == [3, 1]  # batches the runtime likes
 
+    def test_in_a_mirror_everybody_is_where_they_are_and_left_is_left(self) -> None:
+        people = [person(40, 30, 60), turned(person(140, 90, 90), 40)]
+        people[1][K.LEFT_WRIST, 2] = 0.3
+        finder = KeypointFinder(cast(Runtime, FakeRuntime(Looks(people, upright=1))))
+        found = finder.ask(map_of_places(), around(people), mirrored=True).result()
+        for one, other in zip(found, people, strict=True):
+            np.testing.assert_allclose(one[:, :2], other[:, :2], atol=1.0)
+            np.testing.assert_allclose(one[:, 2], other[:, 2], atol=0.07)
+        assert sum(len(crops) for crops in cast(FakeRuntime, finder.runtime).given) == 4
+
     @pytest.mark.parametrize("degrees", [30, 90, 180, -100])
     def test_turned_crops_show_turned_people_upright(self, degrees: float) -> None:
         somebody = turned(person(120, 80, 90), degrees)
@@ -265,7 +285,7 @@ class TestTopDown:
         people = [person(40, 30, 80), turned(person(130, 110, 80), 90), turned(person(150, 180, 80), -30)]
         both = network(Looks(people, upright=0.9, turned=0.4), [0.9, 0.9, 0.9])
         found = complete(both.find(map_of_places()))
-        assert [len(crops) for crops in cast(FakeRuntime, both.keypoints.runtime).given] == [3, 1, 2]
+        assert [len(crops) for crops in cast(FakeRuntime, both.keypoints.runtime).given] == [3, 3, 2, 3, 1]
         np.testing.assert_allclose(found.scores, 0.81, atol=0.05)
         (lying,) = (row for row in range(3) if abs(torso_angles(found.keypoints)[row]) > 1)
         np.testing.assert_allclose(found.keypoints[lying, :, :2], people[1][:, :2], atol=1.0)

@@ -275,6 +275,23 @@ def rtsp_server() -> Iterator[Callable[..., RtspServer]]:
 
 
 @pytest.fixture
+def display(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """An X server; gives its name and the file that is its screen."""
+    need("/usr/bin/Xvfb", "xvfb")
+    folder = tmp_path_factory.mktemp("screen")
+    reader, writer = os.pipe()
+    command = ["/usr/bin/Xvfb", "-displayfd", str(writer), "-screen", "0", "800x600x24", "-fbdir", str(folder)]
+    command += ["-noreset"]  # else it starts afresh, with another screen file, whenever its last client leaves
+    server = subprocess.Popen(command, pass_fds=[writer], stderr=subprocess.DEVNULL)
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        number = pipe.readline().strip()
+    yield f":{number}", folder / "Xvfb_screen0"
+    server.send_signal(signal.SIGTERM)
+    server.wait(10)
+
+
+@pytest.fixture
 def worlds() -> object:
     """The helpers of this file, for test modules (which cannot import it by name)."""
     import sys

@@ -222,3 +222,24 @@ def test_gait_takes_no_part_when_switched_off_or_where_nobody_walks_in_the_datab
         recogniser = Recogniser(Script(*people), two_gaits(*labels), settings)
         *_, last = (scene for n in range(30) for scene in recogniser([frame(n)]))
         assert not any(p.classification.gait for p in last.people)
+
+
+def test_a_loop_of_ones_own_is_one_line_a_picture(index):
+    people = [poses(person(100 + 5 * n, 100)) for n in range(20)]
+    recogniser = Recogniser(Script(*people, *people), index)
+    scenes = [recogniser.step(BLANK, n / 10) for n in range(20)]
+    assert [scene.frame.number for scene in scenes] == list(range(20))
+    assert [scene.frame.seconds for scene in scenes] == [n / 10 for n in range(20)]
+    assert [(p.track, p.posture) for p in scenes[-1].people] == [(1, "upright")]
+    others = [recogniser.step(BLANK[..., ::-1], n / 10, source="other") for n in range(20)]
+    assert [scene.frame.number for scene in others] == list(range(20))
+    assert [scene.people for scene in others] == [scene.people for scene in scenes]
+
+
+def test_a_loop_of_ones_own_may_leave_the_clock_to_us(index):
+    recogniser = Recogniser(Script(*[poses(person(100, 100))] * 2), index)
+    first, second = recogniser.step(BLANK), recogniser.step(BLANK)
+    assert first.frame.media_seconds is None
+    assert 0 <= second.frame.seconds - first.frame.seconds < 5
+    with pytest.raises(ValueError, match="expected uint8"):
+        recogniser.step(BLANK[..., 0])

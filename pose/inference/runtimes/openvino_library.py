@@ -1,16 +1,24 @@
-"""Importing OpenVINO: in one place, without its telemetry, with a sentence where it is not installed."""
+"""OpenVINO's package and its core: imported in one place, without telemetry; one core for the whole process."""
 
 from __future__ import annotations
 
 import importlib.util
 import sys
+import threading
+from functools import cache
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pose.errors import RuntimeMissing
 
-__all__ = ["import_openvino", "openvino_is_installed"]
+if TYPE_CHECKING:
+    import openvino
+
+__all__ = ["import_openvino", "openvino_is_installed", "shared_core"]
+
+_making_core = threading.Lock()
 
 
 def openvino_is_installed() -> bool:
@@ -41,3 +49,24 @@ def import_openvino() -> ModuleType:
     openvino.Tensor(np.zeros(1, np.uint8), shared_memory=True)
     openvino.Type.u8.to_dtype()
     return openvino
+
+
+def shared_core() -> openvino.Core:
+    """The one `openvino.Core` of this process, which lives until the process ends. Thread-safe.
+
+    A core loads the CPU plug-in, and the plug-in (seen in 2026.4, on Linux) gives the thread that loads it
+    an alternate stack for signal handlers (`sigaltstack`), which it frees with the core and its last compiled network.
+    Two cores that end in the order in which they were made, or one that ends on another thread, leave that thread with
+    a stack that is gone. The next signal that Python handles, ctrl-C or the end of a child process, then kills the
+    process with SIGSEGV at whatever it happens to do. So there is only one core, and it is never freed.
+
+    Raises:
+        RuntimeMissing: as in `import_openvino`.
+    """
+    with _making_core:
+        return _core()
+
+
+@cache
+def _core() -> openvino.Core:
+    return import_openvino().Core()

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pose.errors import DeviceError, PoseError
 from pose.inference.runtimes.model_cache import ModelCache
-from pose.inference.runtimes.openvino_library import import_openvino
+from pose.inference.runtimes.openvino_library import import_openvino, shared_core
 from pose.inference.runtimes.runtime import Arrays, NetworkSpec
 from pose.inference.runtimes.workers import MAX_CONCURRENCY, WorkerRuntime, usable_cores
 
@@ -71,7 +71,7 @@ class OpenVinoRuntime(WorkerRuntime):
         cache: ModelCache | None = None,
     ):
         ov = import_openvino()
-        core = ov.Core()
+        core = shared_core()
         precision = _choose_precision(precision, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
         self.threads = threads or usable_cores()
         calls = min(concurrency or MAX_CONCURRENCY, self.threads)

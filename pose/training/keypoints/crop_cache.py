@@ -35,9 +35,7 @@ def packed_once(pictures: Sequence[LabelledPicture], folder: str | Path) -> Pack
     try:
         file.write_text(key, encoding="utf-8")
     except OSError as error:
-        raise TrainingError(
-            f"{file} cannot be written: {plain_reason(error)}. Name another folder with --out."
-        ) from error
+        raise TrainingError(f"{file} cannot be written: {plain_reason(error)}. Name another folder.") from error
     return crops
 
 

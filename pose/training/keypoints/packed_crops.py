@@ -132,7 +132,7 @@ def pack_crops(pictures: Sequence[LabelledPicture], folder: str | Path) -> Packe
         np.save(folder / "set.npy", of_set)
         (folder / "names.json").write_text(json.dumps(names), encoding="utf-8")
     except OSError as error:
-        raise TrainingError(f"{folder} cannot be written: {plain_reason(error)}. Name another with --out.") from error
+        raise TrainingError(f"{folder} cannot be written: {plain_reason(error)}. Name another.") from error
     return PackedCrops.open(folder)
 
 
@@ -144,7 +144,7 @@ def _refuse_full_disk(folder: Path, people: int) -> None:
     if free < needed:
         raise TrainingError(
             f"Crops of {people} people need {needed / 1e9:.1f} GB in {folder}, where {free / 1e9:.1f} GB are free. "
-            "Name another folder with --out."
+            "Name another folder."
         )
 
 

@@ -85,9 +85,7 @@ class Trainer:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise TrainingError(
-                f"{self.folder} cannot be made: {plain_reason(error)}. Name another with --out."
-            ) from error
+            raise TrainingError(f"{self.folder} cannot be made: {plain_reason(error)}. Name another.") from error
         self._pictures = pictures
         self._evaluate = evaluate
         self._model = model.to(self.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
@@ -138,9 +136,7 @@ class Trainer:
         file = self.folder / STATE
         state = load_state(file)
         if state["architecture"] != self._model.architecture.to_metadata():
-            raise TrainingError(
-                f"{file} trains another network. Name its folder with --out, or start without --resume."
-            )
+            raise TrainingError(f"{file} trains another network. Name its folder, or do not resume.")
         self._model.load_state_dict(state["model"])
         self._average.load(state["average"], state["updates"])
         self._optimiser.load_state_dict(state["optimiser"])
@@ -197,7 +193,7 @@ class Trainer:
                     broken = 0 if parts is not None else broken + 1
                     if broken >= MAX_BROKEN_STEPS:
                         raise TrainingError(
-                            f"The loss has not been a number for {broken} steps. Lower --learning-rate, and look at "
+                            f"The loss has not been a number for {broken} steps. Lower the learning rate, and look at "
                             "the labels."
                         )
                     if parts is not None:

@@ -198,7 +198,7 @@ def test_what_cannot_be_judged(clusters: tuple[np.ndarray, list[str]]) -> None:
         evaluate_folds(PostureIndex("nose25", device="cpu"), 5)
     with pytest.raises(EvaluationError, match=r"does not know 'flying'; it knows lying, sitting, standing.*'other'"):
         evaluate_held_out(index, database(rows[:2], ["standing", "flying"]))
-    with pytest.raises(EvaluationError, match="--folds is 1; there are at least 2"):
+    with pytest.raises(EvaluationError, match="folds is 1; there are at least 2"):
         evaluate_folds(index, 1)
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from pose.inference.runtimes.openvino_library import shared_core
 from pose.networks.picodet import PicoDet, PicoDetBoxes
 from pose.networks.tinypose import TinyPose
 
@@ -37,7 +38,8 @@ def test_openvino_takes_the_network(name: str) -> None:
     openvino = pytest.importorskip("openvino")
     network, x = NETWORKS[name]
     model = openvino.convert_model(network, example_input=x, input=[tuple(x.shape)])
-    compiled = openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1})
+    settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
+    compiled = shared_core().compile_model(model, "CPU", settings)
     results = compiled(x.numpy())
     for i, expected in enumerate(outputs(network, x)):
         np.testing.assert_allclose(results[i], expected, rtol=1e-4, atol=1e-4)

@@ -65,7 +65,7 @@ def test_all_faults_are_told_together_with_line_and_near_name(tmp_path):
     assert any(line.startswith("config.yaml line 5: index.min_probability is 2; ") for line in told)
     assert any(line.startswith("config.yaml line 6: smoothing is a section") for line in told)
     assert any(
-        line.startswith("--set tracking.max_lost_second: ") and "did you mean max_lost_seconds?" in line
+        line.startswith("setting tracking.max_lost_second: ") and "did you mean max_lost_seconds?" in line
         for line in told
     )
 
@@ -106,7 +106,7 @@ def test_old_names_of_settings_still_work_and_say_so(tmp_path, caplog):
     assert (settings.index.min_probability, settings.pose.high_score_threshold) == (0.7, 0.4)
     said = [record.getMessage() for record in caplog.records]
     assert f"{file} line 4: index.min_share is now called index.min_probability." in said
-    assert "--set tracking.sure_score: tracking.sure_score is now called pose.high_score_threshold." in said
+    assert "setting tracking.sure_score: tracking.sure_score is now called pose.high_score_threshold." in said
     assert len(said) == 5
 
 

@@ -4,8 +4,6 @@ Qt aborts the process when it is unhappy."""
 
 import ctypes
 import os
-import shutil
-import signal
 import struct
 import subprocess
 import sys
@@ -40,22 +38,6 @@ with WindowSink("Stance", stop) as window:
             break
 print("stopped" if stop.is_set() else "ran out", flush=True)
 """
-
-
-@pytest.fixture
-def display(tmp_path, worlds):
-    """An X server; gives its name and the file that is its screen."""
-    worlds.need("/usr/bin/Xvfb", "xvfb")
-    reader, writer = os.pipe()
-    command = [shutil.which("Xvfb"), "-displayfd", str(writer), "-screen", "0", "800x600x24", "-fbdir", str(tmp_path)]
-    command += ["-noreset"]  # else it starts afresh, with another screen file, whenever its last client leaves
-    server = subprocess.Popen(command, pass_fds=[writer], stderr=subprocess.DEVNULL)
-    os.close(writer)
-    with os.fdopen(reader) as pipe:
-        number = pipe.readline().strip()
-    yield f":{number}", tmp_path / "Xvfb_screen0"
-    server.send_signal(signal.SIGTERM)
-    server.wait(10)
 
 
 def screen(path):

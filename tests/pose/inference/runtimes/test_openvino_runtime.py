@@ -172,6 +172,30 @@ print(*sorted(name for name in ("torch", "openvino_telemetry") if sys.modules.ge
     assert cold.stderr == warm.stderr == ""
 
 
+SIGNALLED = """
+import signal, threading
+from tests.pose.inference.runtimes.toy import spec, toy
+from pose.inference.runtimes.openvino_runtime import OpenVinoRuntime
+signal.signal(signal.SIGINT, lambda *_: print("handled", flush=True))
+first, second = (OpenVinoRuntime(spec(toy, name), precision="fp32", threads=1) for name in "ab")
+{closing}
+print("closed", flush=True)
+signal.raise_signal(signal.SIGINT)
+"""
+CLOSING = {
+    "the older one first": "first.close(); second.close()",
+    "on another thread": "other = threading.Thread(target=second.close); other.start(); other.join()",
+}
+
+
+@pytest.mark.parametrize("order", CLOSING)
+def test_signals_are_handled_after_networks_are_closed(order: str) -> None:
+    """OpenVINO's plug-in gives the thread that loads it a stack for signal handlers, and frees that at its end."""
+    code = SIGNALLED.format(closing=CLOSING[order])
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert (process.returncode, process.stdout) == (0, "closed\nhandled\n")
+
+
 def test_precisions(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DeviceError, match="no precision 'int8'"):
         OpenVinoRuntime(spec(), precision="int8")

@@ -1,0 +1,1 @@
+"""The film that `stance demo` plays: people drawn around recorded keypoints."""
