@@ -15,6 +15,7 @@ from index.posture_index import PostureIndex
 from index.search.backend import Neighbours
 from index.search.faiss_file import read_faiss
 from index.storage.labels import load_labels
+from pose.array_files import read_arrays
 from pose.embeddings.registry import EMBEDDINGS
 from pose.system_errors import plain_reason
 
@@ -101,10 +102,10 @@ def read_labels(path: Path) -> list[str]:
         if path.suffix == ".json":
             found = json.loads(data)
         elif path.suffix == ".npy":
-            found = np.load(path, allow_pickle=False).tolist()
+            found = read_arrays(path)[""].tolist()
         else:
             found = data.decode("utf-8-sig").splitlines()
-    except (ValueError, TypeError, SyntaxError, EOFError, OSError, RecursionError, MemoryError, OverflowError) as error:
+    except (ValueError, KeyError, RecursionError, MemoryError) as error:
         if isinstance(error, DatabaseDamaged):
             raise
         raise DatabaseDamaged(f"{name} cannot be read. {_LABEL_FILES}.") from error

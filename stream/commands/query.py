@@ -96,10 +96,8 @@ def _ask(frame: Frame, index: PostureIndex, estimator: Estimator, settings: Sett
     (poses,) = estimator([frame.bgr])
     poses = poses.select(poses.by_prominence())
     limits = settings.pose.min_keypoints, settings.pose.keypoint_threshold, settings.pose.min_person_px
-    naming, rows = settings.index, index.embedding(poses, *limits)
-    classifications = index.classify(
-        rows, naming.k, naming.min_probability, naming.min_margin, reject_reasons(poses, *limits)
-    )
+    rows = index.embedding(poses, *limits)
+    classifications = index.classify(rows, settings.index.rule, reject_reasons(poses, *limits))
     return Asked(frame.file or frame.source, frame.bgr, poses, classifications)
 
 
