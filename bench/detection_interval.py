@@ -1,15 +1,18 @@
 """What it costs to look for people only now and then: entrances, labels, numbers and keypoints of marked clips.
 
-    python -m bench.detection_interval [FOLDER] [--only CLIP ...] [--calm 0.3] [--weights-folder DIR]
+    python -m bench.detection_interval [FOLDER] [--only CLIP ...] [--calm 0.3] [--settled 0.3]
+        [--weights-folder DIR]
 
-The same clips with the detector in every frame (`pose.detect_every_seconds` 0), as often as by default, and with
-keypoints of calm people only now and then (`pose.calm_every_seconds`). For each:
+The same clips with the detector in every frame (`pose.detect_every_seconds` 0), as often as by default, with keypoints
+of calm people only now and then (`pose.calm_every_seconds`), and of everybody whose label is settled
+(`pose.settled_every_seconds`). For each:
 
 - `entrances`: the share of the visits in `tests/intervals/marks/entrances.csv` whose person is found within 0.5 s;
 - `labels`: the share of right labels, live, by the marks of all clips (see `bench.marked_labels`);
 - `switches`: how often somebody goes on in the same place under another number, within a second;
-- `oks`: the mean similarity of the keypoints to those of the first variant, of people who are found by both;
-- frames per second, crops and whole pictures per frame.
+- `oks`: the mean similarity of the keypoints, of people who are found by both: of the default to those with the
+  detector in every frame; of the others to those of the default, that is with keypoints in every frame;
+- frames per second, crops, whole pictures and people per frame.
 """
 
 from __future__ import annotations
@@ -45,6 +48,9 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", metavar="CLIP", help="only these, by their names without suffix")
     parser.add_argument("--seconds", type=float, help="of every clip, for a trial")
     parser.add_argument("--calm", type=float, default=0.3, metavar="SECONDS", help="pose.calm_every_seconds (0.3)")
+    parser.add_argument(
+        "--settled", type=float, default=0.3, metavar="SECONDS", help="pose.settled_every_seconds (0.3)"
+    )
     parser.add_argument("--out", default=str(RESULT), metavar="FILE", help="the result as JSON; - writes none")
     add_index_option(parser)
     add_network_options(parser)
@@ -56,6 +62,7 @@ def main() -> int:
         "every frame": settings_with(pose={"detect_every_seconds": 0.0}),
         "default": settings_with(),
         f"calm {args.calm:g} s": settings_with(pose={"calm_every_seconds": args.calm}),
+        f"settled {args.settled:g} s": settings_with(pose={"settled_every_seconds": args.settled}),
     }
     marks = _marks(index.classes)
     names = [name for name in sorted(marks) if not args.only or name in args.only]
@@ -69,7 +76,8 @@ def main() -> int:
             start = time.perf_counter()
             frames = watch(args.folder / f"{name}.mp4", estimator, index, settings, min(ends, default=None))
             seconds = time.perf_counter() - start
-            reference = reference or frames
+            before = reference or frames
+            reference = frames if reference is None or variant == "default" else reference
             visits = [visit for visit in read_visits(name) if visit.at_seconds < frames[-1]["seconds"]]
             row = figures[variant][name] = {
                 "frames": len(frames),
@@ -77,11 +85,14 @@ def main() -> int:
                 "labels": judge(frames, marks[name], "live").record(),
                 "switches": switches(frames),
                 "numbers": len({track for frame in frames for track in frame["tracks"] if track is not None}),
-                "oks": [round(one, 4) for one in alike(frames, reference)],
+                "oks": [round(one, 4) for one in alike(frames, before if variant == "default" else reference)],
+                "people_per_frame": round(sum(len(frame["boxes"]) for frame in frames) / len(frames), 2),
                 "frames_per_second": round(len(frames) / seconds, 2),
                 **calls.take(len(frames)),
             }
-            print(name, variant, {key: row[key] for key in row if key not in ("labels", "oks")}, flush=True)
+            shown = {key: row[key] for key in row if key not in ("labels", "oks")}
+            shown |= {"right": row["labels"]["right"], "oks": round(float(np.mean(row["oks"] or [np.nan])), 4)}
+            print(name, variant, shown, flush=True)
     summaries = {variant: _summary(list(rows.values())) for variant, rows in figures.items()}
     first = list(figures["every frame"].values())
     for variant, summary in summaries.items():
@@ -184,6 +195,7 @@ def _summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "oks": round(float(np.mean(similarities)), 4) if similarities else None,
         "crops_per_frame": round(sum(row["crops_per_frame"] * row["frames"] for row in rows) / frames, 2),
         "detections_per_frame": round(sum(row["detections_per_frame"] * row["frames"] for row in rows) / frames, 2),
+        "people_per_frame": round(sum(row["people_per_frame"] * row["frames"] for row in rows) / frames, 2),
     }
 
 

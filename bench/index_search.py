@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.machine import allowed_cores, limit_cores, load, machine, show, spread, write
-from index.posture_index import NEIGHBOURS
+from index.classification import DECISION_RULE
 from pose.embeddings.registry import DEFAULT_EMBEDDING
 
 RESULT: Final = Path(__file__).parent / "results" / "index_search.json"
@@ -101,7 +101,7 @@ def main() -> int:
         print(f"same label {row['same_label']}, ready after {row['ready_seconds']} s")
     result = {
         "embedding": args.embedding,
-        "neighbours": NEIGHBOURS,
+        "neighbours": DECISION_RULE.k,
         "people": args.people,
         "cores": allowed_cores(),
         "repeats": args.repeats,

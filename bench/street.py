@@ -1,10 +1,11 @@
 """Frames per second of a clip of many people, fresh keypoints for everybody in every frame, against older code.
 
-    python -m bench.street [CLIP] [--against 6e084b0] [--calm 0.3]
+    python -m bench.street [CLIP] [--against 6e084b0] [--calm 0.3] [--settled 0.3]
 
 The older code runs with the weights and the starter database of its own commit, in a process of its own, and takes
-turns with ours; so does ours with keypoints of calm people less often (`pose.calm_every_seconds`). Every row says how
-many crops of people and how many whole pictures a frame cost.
+turns with ours; so does ours with keypoints of calm people less often (`pose.calm_every_seconds`), and of everybody
+whose label is settled (`pose.settled_every_seconds`); `bench.detection_interval` tells what that loses. Every row says
+how many crops of people and how many whole pictures a frame cost.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ def main() -> int:
     parser.add_argument("clip", type=Path, nargs="?", default=CLIP)
     parser.add_argument("--against", default="6e084b0", metavar="COMMIT", help="the last one with one fused network")
     parser.add_argument("--calm", type=float, default=0.3, metavar="SECONDS", help="pose.calm_every_seconds (0.3)")
+    parser.add_argument(
+        "--settled", type=float, default=0.3, metavar="SECONDS", help="pose.settled_every_seconds (0.3)"
+    )
     parser.add_argument("--frames", type=int, default=200, help="of the clip, from its start (200)")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--budget", type=float, default=120, metavar="SECONDS", help="no new repeat after this (120)")
@@ -45,8 +49,10 @@ def main() -> int:
         try:
             sides[args.against] = stance_side(args.clip, threads, folder / "older.log", folder / "older")
             sides["now"] = stance_side(args.clip, threads, folder / "now.log")
-            calm = ("--set", f"calm_every_seconds={args.calm}")
-            sides[f"calm {args.calm:g} s"] = stance_side(args.clip, threads, folder / "calm.log", REPOSITORY, *calm)
+            for name, pause in (("calm", args.calm), ("settled", args.settled)):
+                less = ("--set", f"{name}_every_seconds={pause}")
+                log = folder / f"{name}.log"
+                sides[f"{name} {pause:g} s"] = stance_side(args.clip, threads, log, REPOSITORY, *less)
             take_turns(sides, args.frames, args.repeats, args.budget)
         finally:
             for side in sides.values():

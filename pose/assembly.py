@@ -91,6 +91,7 @@ def open_one_shot(
     *,
     device: str,
     precision: str,
+    runtime: str,
     threads: int | None,
     sizes: Sequence[int],
     threshold: float,
@@ -102,7 +103,7 @@ def open_one_shot(
     """A YOLOv7-Pose network; see `PoseEstimator` for the arguments.
 
     Raises:
-        WeightsError, DeviceError: see `PoseEstimator`.
+        WeightsError, DeviceError, RuntimeMissing: see `PoseEstimator`.
     """
     import torch
 
@@ -116,6 +117,8 @@ def open_one_shot(
         name,
         device=torch.device(device),
         precision=precision,
+        runtime=runtime,
+        threads=threads,
         image_sizes=sizes,
         person_threshold=threshold,
         iou_threshold=iou_threshold,

@@ -19,6 +19,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pose.boxes import iou
+from pose.crowded import say_crowded
 from pose.detections import Detections
 from pose.inference.nms import non_maximum_suppression
 from pose.inference.runtimes.runtime import Runtime
@@ -114,8 +116,9 @@ class PersonDetector:
         if len(found) <= self.max_people:
             return found
         sides = found.boxes[:, 2:] - found.boxes[:, :2]
-        largest = np.argsort(-sides.prod(axis=1), kind="stable")[: self.max_people]
-        return found.select(np.sort(largest))
+        largest = np.argsort(-sides.prod(axis=1), kind="stable")
+        say_crowded(found.scores[largest[self.max_people :]], self.max_people)
+        return found.select(np.sort(largest[: self.max_people]))
 
 
 def _together(views: Sequence[Detections]) -> Detections:
@@ -134,15 +137,7 @@ def _together(views: Sequence[Detections]) -> Detections:
         np.concatenate([found.angles for found in kept]),
     )
     other = people.angles[:, None] != people.angles
-    worse = other & (people.scores[:, None] < people.scores) & (_iou(people.boxes) > OVERLAP)  # the better one's column
+    worse = (
+        other & (people.scores[:, None] < people.scores) & (iou(people.boxes, people.boxes) > OVERLAP)
+    )  # the better one's column
     return people.select(np.flatnonzero(~worse.any(axis=1)))
-
-
-def _iou(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Intersection over union of N boxes with one another: `[N, N]`."""
-    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    areas = (boxes[:, 2:] - boxes[:, :2]).clip(1e-3).prod(axis=1)
-    shared = (high - low).clip(0).prod(axis=2)
-    overlap: NDArray[np.float32] = shared / (areas[:, None] + areas - shared)
-    return overlap

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose.closing import Closing
+from pose.errors import PoseError
 from pose.inference.device_name import find_device
 from pose.inference.steps import Steps, complete, together
 from pose.network_descriptions import AUTO, TOP_DOWN
@@ -45,7 +46,8 @@ class PoseEstimator(Closing):
             there, else picodet-tinypose.
         device: `auto`, `cpu` or `cuda:N`.
         precision: `auto`, `fp32`, `bf16` or `fp16`.
-        runtime: `auto`, `openvino` or `torch`: what runs a top-down network.
+        runtime: `auto`, `openvino` or `torch`: what runs the network; `auto` is OpenVINO on a CPU where it is
+            installed, else PyTorch.
         threads: CPU threads of the network; None takes one per core.
         image_size: longest side of the input in pixels, or several such sizes for a one-shot network (multi-scale
             inference); None takes what suits the network.
@@ -71,6 +73,7 @@ class PoseEstimator(Closing):
         WeightsMissing, WeightsError: the weights are not there, or not those of the network.
         DeviceError: the device or precision is not to be had here.
         RuntimeMissing: the runtime is not installed.
+        PoseError: several sizes for a top-down network.
         ValueError: a size below 1, or a threshold outside 0–1.
     """
 
@@ -123,11 +126,16 @@ class PoseEstimator(Closing):
         sizes = tuple(sizes or (self.description.image_sizes[self.device != "cpu"],))
         self._network: OneShot | TopDown
         if self.network == TOP_DOWN:
+            if len(sizes) > 1:
+                raise PoseError(
+                    f"{TOP_DOWN} looks at a picture at one size, and image_size has {len(sizes)}: {list(sizes)}. "
+                    "Set pose.image_size to one of them; several are for a yolov7 network."
+                )
             from pose.assembly import open_top_down
 
             self._network = self.top_down = open_top_down(
                 files, device=self.device, precision=precision, runtime=runtime, threads=threads,
-                size=max(sizes), threshold=self.person_threshold, iou_threshold=self.iou_threshold,
+                size=sizes[0], threshold=self.person_threshold, iou_threshold=self.iou_threshold,
                 max_people=max_people, stage=stage,
             )  # fmt: skip
         else:
@@ -135,7 +143,7 @@ class PoseEstimator(Closing):
 
             self.top_down = None
             self._network = open_one_shot(
-                files, device=self.device, precision=precision, threads=threads,
+                files, device=self.device, precision=precision, runtime=runtime, threads=threads,
                 sizes=sizes, threshold=self.person_threshold, iou_threshold=self.iou_threshold,
                 max_people=max_people, batch_size=self.batch_size, stage=stage,
             )  # fmt: skip

@@ -84,13 +84,13 @@ def open_index(settings: Settings, given: str | None = None) -> PostureIndex:
     return PostureIndex.load(database_prefix(settings, given), device=settings.index.device)
 
 
-def open_from_settings(address: str | int | Path, settings: Settings) -> Source:
-    """Open a source as the settings want it.
+def open_from_settings(address: str | int | Path, settings: Settings, *, sources: int = 1) -> Source:
+    """Open a source as the settings want it; see `open_source`.
 
     Raises:
         SourceError: see `open_source`.
     """
-    return open_source(address, settings.source)
+    return open_source(address, settings.source, sources=sources)
 
 
 def make_scheduler(

@@ -118,16 +118,17 @@ def _reading(
         return source
     several = isinstance(source, Sequence) and not isinstance(source, str) and not is_pictures(source)
     opened: list[Source] = []
+    sources = len(cast(Sequence[Given], source)) if several else 1
     for given in cast(Sequence[Given], source if several else [source]):
-        opened.append(stack.enter_context(_opened(given, settings, len(opened))))
+        opened.append(stack.enter_context(_opened(given, settings, len(opened), sources)))
     return stack.enter_context(make_scheduler(opened, stage))
 
 
-def _opened(given: Given, settings: Settings, before: int) -> Source:
+def _opened(given: Given, settings: Settings, before: int, sources: int) -> Source:
     if isinstance(given, Source):
         return given
     if isinstance(given, str | int | Path):
-        return open_from_settings(given, settings)
+        return open_from_settings(given, settings, sources=sources)
     return ArraySource(given, name=f"arrays {before + 1}" if before else "arrays")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +19,13 @@ from pose.estimator import PoseEstimator
 from pose.inference.steps import Steps, complete
 from pose.poses import Poses
 from stream.frame import Frame
+from stream.people.camera_motion import CameraMotion
 from stream.people.gait import Gait
 from stream.people.gait_vote import knows_gaits, with_gait
 from stream.people.keypoint_filter import KeypointFilter
 from stream.people.label_smoother import LabelSmoother
 from stream.people.pose_finder import PoseFinder
+from stream.people.settled import SettledLabels
 from stream.people.similarity import Bodies, scores_apart
 from stream.people.tracker import Identity, Tracker
 from stream.scene import Person, Scene
@@ -30,6 +33,9 @@ from stream.settings.model import Settings
 from stream.sources.base import Source
 
 __all__ = ["Followed", "Recogniser"]
+
+GAIT_GAP_SECONDS: Final = 0.4
+"""Whoever is out of sight for longer is watched anew, to tell how they move."""
 
 
 @dataclass(slots=True)
@@ -40,7 +46,9 @@ class _Memory:
     tracker: Tracker
     keypoint_filter: KeypointFilter | None
     gait: Gait | None
+    camera: CameraMotion
     smoother: LabelSmoother
+    settled: SettledLabels
     size: tuple[int, int]  # height, width of the picture
     seconds: float = float("-inf")
 
@@ -54,12 +62,15 @@ class Followed:
         poses: the N people.
         identities: N; None in a still picture, where nobody is followed.
         seconds: the time of the frame on a clock that never goes back.
+        held: bool `[N]`: whose keypoints are those of an earlier frame, moved on, though they may have moved otherwise;
+            None: nobody's.
     """
 
     frame: Frame
     poses: Poses
     identities: list[Identity] | None
     seconds: float
+    held: NDArray[np.bool_] | None = None
 
 
 class Recogniser:
@@ -137,19 +148,22 @@ class Recogniser:
             seconds = memory.seconds = max(frame.seconds, memory.seconds)  # a bad timestamp must not turn time back
         else:
             memory = self._memory_of(frame.source, size)
+            settled = memory.settled.before(memory.seconds)
             seconds = memory.seconds = max(frame.seconds, memory.seconds)
-            poses = yield from finder.find(frame.bgr, seconds, memory.tracker.shifts(seconds))
+            poses = yield from finder.find(frame.bgr, seconds, memory.tracker.shifts(seconds), settled)
         with self._stage("track"):
             told = memory.tracker.update(poses, seconds)
+            held = None if finder is None else finder.held
             if finder is not None:
                 finder.remember([None if identity is None else identity.key for identity in told])
             identities = [identity for identity in told if identity is not None]
             if len(identities) < len(told):
-                poses = poses.select([row for row, identity in enumerate(told) if identity is not None])
+                rows = [row for row, identity in enumerate(told) if identity is not None]
+                poses, held = poses.select(rows), None if held is None else held[rows]
             if memory.keypoint_filter is not None:
                 poses = memory.keypoint_filter.update([identity.key for identity in identities], poses, seconds)
                 memory.keypoint_filter.keep(memory.tracker.keys)
-        return Followed(frame, poses, identities, seconds)
+        return Followed(frame, poses, identities, seconds, held)
 
     def understand(self, followed: Sequence[Followed]) -> list[Scene]:
         """The second half: names and steady postures. All people are searched in one call."""
@@ -200,9 +214,9 @@ class Recogniser:
             return Scene(frame, followed.poses, _on_their_own(classifications))
         keys = [identity.key for identity in followed.identities]
         classifications = self._with_gait(followed, keys, classifications)
-        steadied = self._sources[frame.source].smoother.update(
-            keys, followed.poses.boxes, classifications, followed.seconds
-        )
+        memory = self._sources[frame.source]
+        steadied = memory.smoother.update(keys, followed.poses.boxes, classifications, followed.seconds)
+        memory.settled.update(keys, steadied, followed.seconds)
         people = [
             Person(row, identity.number, classification, steady.posture, steady.probability, steady.since_seconds)
             for row, (identity, classification, steady) in enumerate(
@@ -215,15 +229,21 @@ class Recogniser:
         self, followed: Followed, keys: list[int], classifications: list[Classification]
     ) -> list[Classification]:
         """The classifications, with standing, walking and running told apart by motion where the database has them."""
-        source = followed.frame.source
-        gait, labels = self._sources[source].gait, self._indexes.get(source, self.index).classes
+        source, poses = followed.frame.source, followed.poses
+        memory, labels = self._sources[source], self._indexes.get(source, self.index).classes
+        gait = memory.gait
         if gait is None or not knows_gaits(labels):
             return classifications
-        naming = self.settings.index
+        naming, keypoints = self.settings.index, poses.keypoints
+        if followed.held is not None and followed.held.any():  # legs that are not looked at are no legs at rest
+            keypoints = keypoints.copy()
+            keypoints[followed.held, :, 2] = 0.0
+        due = gait.due(followed.seconds) and bool(keys)
+        camera = memory.camera.update(followed.frame.bgr, poses.boxes) if due else None
         return [
             with_gait(classification, motion, labels, naming.min_probability, naming.min_margin)
             for classification, motion in zip(
-                classifications, gait.update(keys, followed.poses.keypoints, followed.seconds), strict=True
+                classifications, gait.update(keys, keypoints, followed.seconds, camera), strict=True
             )
         ]
 
@@ -238,6 +258,7 @@ class Recogniser:
                 detect_every_seconds=pose.detect_every_seconds,
                 turned_every_seconds=pose.turned_every_seconds,
                 calm_every_seconds=pose.calm_every_seconds,
+                settled_every_seconds=pose.settled_every_seconds,
             ),
             Tracker(
                 high_score_threshold=self.estimator.high_score_threshold,
@@ -254,12 +275,14 @@ class Recogniser:
             )
             if filtering.enabled
             else None,
-            Gait() if smoothing.gait else None,
+            Gait(gap_seconds=GAIT_GAP_SECONDS + pose.settled_every_seconds) if smoothing.gait else None,
+            CameraMotion(),
             LabelSmoother(
                 switch_seconds=smoothing.switch_seconds,
                 unknown_probability=smoothing.unknown_probability,
                 grace_seconds=smoothing.grace_seconds,
             ),
+            SettledLabels(),
             size,
         )
 

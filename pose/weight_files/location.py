@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from pose.cache_folder import cache_folder
 from pose.errors import WeightsMissing
 from pose.weight_files.known_weights import KNOWN_WEIGHTS
 
@@ -20,14 +20,9 @@ def _checkout_folder() -> Path | None:
     return root / "weights" if (root / "pyproject.toml").is_file() and (root / "weights").is_dir() else None
 
 
-def _cache_folder() -> Path:
-    base = os.environ.get("LOCALAPPDATA") if os.name == "nt" else os.environ.get("XDG_CACHE_HOME")
-    return Path(base or Path.home() / ".cache") / "stance" / "weights"
-
-
 def weights_folder() -> Path:
     """Where fetched and converted weights go: `weights/` in a checkout, otherwise the user's cache folder."""
-    return _checkout_folder() or _cache_folder()
+    return _checkout_folder() or cache_folder() / "weights"
 
 
 def weights_folders() -> list[Path]:

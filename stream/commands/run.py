@@ -51,10 +51,42 @@ def register(subparsers: Any) -> None:
     parser.add_argument(
         "--offline", action="store_true", help="look ahead in a recording before a posture is decided: steadier, exact"
     )
+    parser.add_argument("--start", metavar="TIME", type=_moment, help="where to begin in recordings: 90 or 1:30")
+    parser.add_argument("--end", metavar="TIME", type=_moment, help="where to end in recordings")
+    parser.add_argument(
+        "--every", metavar="SECONDS", type=_interval, help="look at one frame in so many seconds, such as 0.2"
+    )
+    parser.add_argument("--wait", action="store_true", help="wait for a webcam where none is plugged in")
     parser.add_argument("--index", metavar="PREFIX", help="the database's files without suffix (pose_index)")
     parser.add_argument("--profile", action="store_true", help="print the time per frame of every stage at the end")
     parser.add_argument("--quiet", action="store_true", help="no progress bar, status line and summary")
     parser.set_defaults(run=_run)
+
+
+def _moment(text: str) -> float:
+    from stream.sources.moments import parse_moment
+
+    try:
+        return parse_moment(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}.") from error
+
+
+def _interval(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.001 <= seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} is no interval. Write seconds from 0.001 to 3600, such as 0.2.")
+    return seconds
+
+
+def _with_part(args: argparse.Namespace, settings: Settings) -> Settings:
+    """The settings, with the part of the sources that the command line asks for."""
+    asked = {"start_seconds": args.start, "end_seconds": args.end, "max_fps": args.every and 1 / args.every}
+    wanted = {name: value for name, value in asked.items() if value is not None}
+    return settings.model_copy(update={"source": settings.source.model_copy(update=wanted)})
 
 
 def _run(args: argparse.Namespace, settings: Settings) -> int:
@@ -66,16 +98,27 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
     from stream.run.service import Service
     from stream.run.status import Status
     from stream.run.tally import Tally
+    from stream.sources.live import LiveSource
     from stream.sources.named import named_addresses
     from stream.sources.opening import open_source
+    from stream.sources.presence import check_webcam
+    from stream.sources.transformed import PreparedSource
 
+    settings = _with_part(args, settings)
     profile = Profile()
     stage: Stage = profile.stage if args.profile else nullcontext
     tally, stop = Tally(), threading.Event()
     with ExitStack() as stack:
         # Cheap faults first: nobody should wait for a network to hear of a missing file.
         addresses = named_addresses(args.sources, settings)
-        sources = [stack.enter_context(open_source(one.address, one.settings, name=one.name)) for one in addresses]
+        sources = [
+            stack.enter_context(open_source(one.address, one.settings, name=one.name, sources=len(addresses)))
+            for one in addresses
+        ]
+        for source in sources:
+            camera = source.source if isinstance(source, PreparedSource) else source
+            if isinstance(camera, LiveSource) and camera.webcam is not None:
+                check_webcam(camera.webcam, wait=args.wait)
         scheduler = make_scheduler(sources, stage)
         outputs = plan_outputs(args, sources)
         for source in sources if args.offline else ():

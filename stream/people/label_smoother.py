@@ -41,11 +41,13 @@ class SteadyPosture:
         posture: the label; None when unknown.
         probability: its probability, averaged over the last frames that it was shown in, 0–1; 0 while unknown.
         since_seconds: when it began to be shown; None while it is unknown.
+        doubt: how much of the evidence is there that it takes to show another one, 0–1.
     """
 
     posture: str | None
     probability: float
     since_seconds: float | None
+    doubt: float = 0.0
 
 
 @dataclass(slots=True)
@@ -116,7 +118,8 @@ class LabelSmoother:
         memory.probability = averaged_probability(
             memory.shown, classification, None if switched else memory.probability, step
         )
-        return SteadyPosture(memory.shown, memory.probability, memory.since_seconds)
+        doubt = 0.0 if switched or best == memory.shown else memory.evidence[best] / needed
+        return SteadyPosture(memory.shown, memory.probability, memory.since_seconds, doubt)
 
 
 def averaged_probability(

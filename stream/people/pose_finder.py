@@ -13,19 +13,25 @@ at a neighbour, is noticed by what it shows:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pose.boxes import iou
+from pose.crowded import say_crowded
 from pose.detections import Detections
 from pose.evaluation.oks import oks
 from pose.inference.steps import Answer, Steps
-from pose.keypoint_finder import VISIBLE, confidence, extents, is_somebody, torso_angles
+from pose.keypoint_finder import VISIBLE, confidence, is_somebody, torso_angles
 from pose.poses import Poses
 from pose.top_down import TURNED_RADIANS, TopDown
+from stream.people.refused_places import RefusedPlaces
+from stream.people.remembered import Remembered, margins_of
+from stream.people.rest import Rest
+from stream.people.similarity import DECAY
 
 __all__ = ["PoseFinder"]
 
@@ -34,40 +40,12 @@ TWICE: Final = 0.7  # OKS of two who are one
 MATCH: Final = 0.3  # IoU of a detection with somebody who is known
 MISSED: Final = 3  # detections in a row that may miss somebody of little confidence
 SURE: Final = 0.6  # confidence of keypoints that need no detector to be believed
+DOUBTFUL: Final = 0.35  # detections of lower scores must be seen twice
+CONFIRMED_SECONDS: Final = 0.5  # within this time,
+MOVED_ON: Final = 0.1  # with this IoU: who walks past leaves half of the box
+LEAST_APART: Final = 0.2  # what must be left of a newcomer's score beside people known, as in `scores_apart`
 SOONER: Final = 1 / 3  # of the interval of detections must have passed before a loss sends the detector out again
-REFUSED_SECONDS: Final = 1.5  # for so long a place in which nobody was found is not looked at again
-SAME_PLACE: Final = 0.6  # IoU with such a place
-SURER: Final = 0.15  # unless the detector's score has risen by so much
-CALM_SECONDS: Final = 0.5  # keypoints that have rested for so long are calm
-CALM_SPEED: Final = 0.1  # of keypoints at rest, at most, in longer sides of the box per second
-LARGEST_MARGIN: Final = 0.35  # of a box around the visible keypoints, in their longer sides
 TICK: Final = 1e-6  # times are sums of many steps
-
-
-@dataclass(frozen=True, slots=True)
-class _Remembered:
-    """What is known of somebody since the last frame.
-
-    Attributes:
-        box: `[4]`, px.
-        keypoints: `[17, 3]`, px.
-        margins: `[4]`: how much further than the visible keypoints the box reaches to the left, top, right and bottom,
-            as shares of their longer side.
-        score: the detector's, the last time it saw the person.
-        missed: detections in a row that have not seen the person.
-        calm_since: since when the keypoints rest, seconds.
-        looked: when the keypoints were last found by the network, seconds.
-        shifted: how far the keypoints were moved on since then, px.
-    """
-
-    box: NDArray[np.float32]
-    keypoints: NDArray[np.float32]
-    margins: NDArray[np.float32]
-    score: float
-    missed: int
-    calm_since: float
-    looked: float
-    shifted: float = 0.0
 
 
 class PoseFinder:
@@ -78,6 +56,10 @@ class PoseFinder:
         detect_every_seconds: between two looks for people who are not known yet; 0 looks in every frame.
         turned_every_seconds: between two of those that look for people who lie, too; 0 always does, None never.
         calm_every_seconds: people who rest are looked at only so often; 0 looks in every frame.
+        settled_every_seconds: the same of people whose label is settled, at rest or not.
+
+    Attributes:
+        held: bool `[N]`: which of the people that `find` told last were not looked at, though they do not rest.
     """
 
     def __init__(
@@ -87,44 +69,60 @@ class PoseFinder:
         detect_every_seconds: float = 0.3,
         turned_every_seconds: float | None = 1.0,
         calm_every_seconds: float = 0.0,
+        settled_every_seconds: float = 0.0,
     ) -> None:
         self._network = network
         self._detect_every = detect_every_seconds
         self._turned_every = turned_every_seconds
         self._calm_every = calm_every_seconds
-        self._known: dict[int, _Remembered] = {}  # by the tracker's key
-        self._latest: list[_Remembered] = []  # the people of the frame that `find` told last
-        self._refused: list[tuple[NDArray[np.float32], float, float]] = []  # boxes in which nobody was found, when
+        self._settled_every = settled_every_seconds
+        self._known: dict[int, Remembered] = {}  # by the tracker's key
+        self._latest: list[Remembered] = []  # the people of the frame that `find` told last
+        self.held: NDArray[np.bool_] = np.zeros(0, bool)
+        self._refused = RefusedPlaces()
+        self._unmatched = np.zeros((0, 4), np.float32)  # boxes of the last detection that were of nobody known, px
         self._detected = self._turned = float("-inf")
 
-    def find(self, bgr: NDArray[np.uint8], seconds: float, shifts: Mapping[int, NDArray[np.float64]]) -> Steps[Poses]:
+    def find(
+        self,
+        bgr: NDArray[np.uint8],
+        seconds: float,
+        shifts: Mapping[int, NDArray[np.float64]],
+        settled: Container[int] = (),
+    ) -> Steps[Poses]:
         """The people of the next frame. Call `remember` when it is known who they are.
 
         Args:
             bgr: uint8 `[H, W, 3]`.
             seconds: its time on a clock that never goes back.
             shifts: by key, how far everybody who is followed has moved since the last frame, px `[2]`.
+            settled: keys of people whose label is settled.
         """
-        known = [_moved(one, shifts[key]) for key, one in self._known.items() if key in shifts]
-        resting = [one for one in known if self._may_rest(one, seconds)]
-        looked = [one for one in known if not self._may_rest(one, seconds)]
+        known = [one.moved(shifts[key]) for key, one in self._known.items() if key in shifts]
+        resting = [one for one in known if self._may_rest(one, seconds, settled)]
+        looked = [one for one in known if not self._may_rest(one, seconds, settled)]
         crops = self._network.keypoints.ask(bgr, *_crops_of(looked))
-        due = seconds - self._detected >= self._detect_every - TICK
+        since = seconds - self._detected
+        due = since >= self._detect_every - TICK
         detection = self._detect(bgr, seconds) if due else None
         yield (*crops.futures, *(detection.futures if detection else ()))
         found, lost = _still_there(looked, crops.result(), seconds)
         found += resting
-        if lost and detection is None and seconds - self._detected >= self._detect_every * SOONER - TICK:
+        if len(lost) and detection is None and since >= self._detect_every * SOONER - TICK:
             detection = self._detect(bgr, seconds)
             yield detection.futures
         if detection is not None:
             found, new = _matched(found, detection.result())
-            new = self._worth_a_look(new, seconds).select(slice(max(self._network.detector.max_people - len(found), 0)))
+            boxes = {one.key: one.box for one in found if one.key is not None}
+            new = self._refused.worth_a_look(self._likely(new, found, lost, since), boxes, seconds)
+            room = max(self._network.detector.max_people - len(found), 0)
+            if len(new) > room:
+                say_crowded(new.scores[room:], self._network.detector.max_people)
+                new = new.select(slice(room))
             keypoints = yield from self._network.look(bgr, new)
-            newcomers, refused = _newcomers(new, keypoints, found, seconds)
-            found += newcomers
-            self._refused += [(box, score, seconds) for box, score in zip(refused.boxes, refused.scores, strict=True)]
+            found += self._newcomers(new, keypoints, found, seconds)
         self._latest = found
+        self.held = np.array([one.looked < seconds and not one.rest.is_calm(seconds) for one in found], bool)
         return _as_poses(found)
 
     def _detect(self, bgr: NDArray[np.uint8], seconds: float) -> Answer[Detections]:
@@ -136,42 +134,68 @@ class PoseFinder:
 
     def remember(self, keys: Sequence[int | None]) -> None:
         """Who the people are that `find` told: the tracker's key, or None for somebody who is not followed."""
-        self._known = {key: one for key, one in zip(keys, self._latest, strict=True) if key is not None}
-        # Whom the tracker takes for a second sight of somebody need not be looked at again.
-        self._refused += [
-            (one.box, one.score, one.looked) for key, one in zip(keys, self._latest, strict=True) if key is None
-        ]
+        self._known = {}
+        for key, one in zip(keys, self._latest, strict=True):
+            if key is not None:
+                self._known[key] = replace(one, key=key)
+            else:  # a second sight of somebody, says the tracker
+                self._refused.refuse(one.box, one.score, one.looked)
         self._latest = []
 
-    def _worth_a_look(self, detections: Detections, seconds: float) -> Detections:
-        """Without those in whose place a crop has shown nobody a moment ago, unless the detector is surer now."""
-        self._refused = [one for one in self._refused if seconds - one[2] < REFUSED_SECONDS]
-        if not self._refused or not len(detections):
+    def _likely(
+        self, detections: Detections, found: Sequence[Remembered], lost: NDArray[np.float32], since: float
+    ) -> Detections:
+        """Without those that are hardly a newcomer: doubtful ones that the last detection, if it was just before, did
+        not see either, as most are not seen again; and poor ones in the place of somebody known.
+
+        Args:
+            detections: of nobody known.
+            found: everybody known.
+            lost: boxes of people who are not seen where they were expected, `[L, 4]`, px; one may be them.
+            since: seconds since the last detection.
+        """
+        before, self._unmatched = np.concatenate((self._unmatched, lost)), detections.boxes
+        if not len(detections):
             return detections
-        overlap = _iou(detections.boxes, np.stack([box for box, _, _ in self._refused]))
-        surer = detections.scores[:, None] > np.array([score for _, score, _ in self._refused]) + SURER
-        known = ((overlap > SAME_PLACE) & ~surer).any(axis=1)
-        return detections.select(np.flatnonzero(~known))
+        likely = np.ones(len(detections), bool)
+        if since <= CONFIRMED_SECONDS:
+            likely &= (detections.scores >= DOUBTFUL) | (iou(detections.boxes, before) > MOVED_ON).any(axis=1)
+        if found:
+            most = iou(detections.boxes, np.stack([one.box for one in found])).max(axis=1)
+            likely &= detections.scores * np.exp(-(most**2) / DECAY) >= LEAST_APART
+        return detections.select(np.flatnonzero(likely))
 
-    def _may_rest(self, one: _Remembered, seconds: float) -> bool:
-        return (
-            self._calm_every > 0
-            and one.calm_since < seconds - CALM_SECONDS
-            and (seconds - one.looked < self._calm_every - TICK)
-        )
+    def _newcomers(
+        self, detections: Detections, keypoints: NDArray[np.float32], found: Sequence[Remembered], seconds: float
+    ) -> list[Remembered]:
+        """The people of detections that are of nobody known. Detections in which nobody is seen, or somebody known, are
+        refused."""
+        there = is_somebody(keypoints, detections.boxes)
+        newcomers = []
+        same = _alike(keypoints, found)
+        for box, points, score, seen, alike in zip(
+            detections.boxes, keypoints, detections.scores.tolist(), there, same, strict=True
+        ):
+            if not seen:
+                self._refused.refuse(box, score, seconds)
+            elif found and alike.max() > TWICE:
+                other = found[int(alike.argmax())]
+                if other.key is not None:
+                    self._refused.refuse(box, score, seconds, other.key, other.box)
+            else:
+                margins = margins_of(points, box)
+                newcomers.append(Remembered(box, points, margins, score, 0, seconds, Rest(points, seconds)))
+        return newcomers
 
-
-def _moved(one: _Remembered, shift: NDArray[np.float64]) -> _Remembered:
-    """Somebody where the tracker expects them."""
-    shift = shift.astype(np.float32)
-    keypoints = one.keypoints.copy()
-    keypoints[:, :2] += shift
-    box = one.box + np.concatenate((shift, shift))
-    return replace(one, box=box, keypoints=keypoints, shifted=one.shifted + float(np.linalg.norm(shift)))
+    def _may_rest(self, one: Remembered, seconds: float, settled: Container[int]) -> bool:
+        pause = self._calm_every if one.rest.is_calm(seconds) else 0.0
+        if self._settled_every > pause and one.key in settled:
+            pause = self._settled_every
+        return seconds - one.looked < pause - TICK
 
 
 def _crops_of(
-    people: Sequence[_Remembered],
+    people: Sequence[Remembered],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Boxes `[N, 4]`, angles `[N]` and expected keypoints `[N, 17, 3]` to look at people with."""
     if not people:
@@ -183,11 +207,11 @@ def _crops_of(
 
 
 def _still_there(
-    people: Sequence[_Remembered], keypoints: NDArray[np.float32], seconds: float
-) -> tuple[list[_Remembered], bool]:
-    """Those of `people` who are seen in their crops, and whether somebody is not."""
+    people: Sequence[Remembered], keypoints: NDArray[np.float32], seconds: float
+) -> tuple[list[Remembered], NDArray[np.float32]]:
+    """Those of `people` who are seen in their crops, and the boxes of the others, `[L, 4]`, px."""
     if not people:
-        return [], False
+        return [], np.zeros((0, 4), np.float32)
     expected = np.stack([one.keypoints for one in people])
     boxes = np.stack([one.box for one in people])
     sides = (boxes[:, 2:] - boxes[:, :2]).clip(1.0)
@@ -200,19 +224,8 @@ def _still_there(
     found = []
     for one, points, seen in zip(people, keypoints, there, strict=True):
         if seen:
-            found.append(_seen_again(one, points, seconds))
-    return found, not there.all()
-
-
-def _seen_again(one: _Remembered, keypoints: NDArray[np.float32], seconds: float) -> _Remembered:
-    box = _box_around(keypoints, one.margins)
-    both = (keypoints[:, 2] > VISIBLE) & (one.keypoints[:, 2] > VISIBLE)
-    moved = np.linalg.norm((keypoints - one.keypoints)[both, :2], axis=1).mean() if both.any() else np.inf
-    side = float((box[2:] - box[:2]).max())
-    calm = moved + one.shifted <= CALM_SPEED * side * max(seconds - one.looked, 1e-3)
-    return replace(
-        one, box=box, keypoints=keypoints, looked=seconds, calm_since=one.calm_since if calm else seconds, shifted=0.0
-    )
+            found.append(one.seen(points, seconds))
+    return found, boxes[~there]
 
 
 def _twice(keypoints: NDArray[np.float32], areas: NDArray[np.float32]) -> list[tuple[int, int]]:
@@ -226,10 +239,10 @@ def _twice(keypoints: NDArray[np.float32], areas: NDArray[np.float32]) -> list[t
     return [(int(a), int(b)) for a, b in np.argwhere(np.triu(alike > TWICE, 1))]
 
 
-def _matched(found: list[_Remembered], detections: Detections) -> tuple[list[_Remembered], Detections]:
+def _matched(found: list[Remembered], detections: Detections) -> tuple[list[Remembered], Detections]:
     """People with what the detector says of them, and the detections that are of somebody else. Who was missed too
     often, and is not sure, is left out."""
-    overlap = _iou(np.stack([one.box for one in found]), detections.boxes) if found else np.zeros((0, len(detections)))
+    overlap = iou(np.stack([one.box for one in found]), detections.boxes) if found else np.zeros((0, len(detections)))
     partner = np.full(len(found), -1)
     free = np.ones(len(detections), bool)
     for place in np.argsort(-overlap, axis=None, kind="stable"):
@@ -242,64 +255,23 @@ def _matched(found: list[_Remembered], detections: Detections) -> tuple[list[_Re
     for one, detection in zip(found, partner.tolist(), strict=True):
         if detection >= 0:
             box = detections.boxes[detection]
-            kept.append(
-                replace(
-                    one,
-                    box=box,
-                    margins=_margins(one.keypoints, box),
-                    score=float(detections.scores[detection]),
-                    missed=0,
-                )
-            )
+            kept.append(one.detected(box, float(detections.scores[detection])))
         elif one.missed + 1 < MISSED or float(confidence(one.keypoints[None])[0]) >= SURE:
             kept.append(replace(one, missed=one.missed + 1))
     return kept, detections.select(free)
 
 
-def _newcomers(
-    detections: Detections, keypoints: NDArray[np.float32], found: Sequence[_Remembered], seconds: float
-) -> tuple[list[_Remembered], Detections]:
-    """The people of detections that are of nobody known, without those who turn out to be somebody known; and the
-    detections in which nobody is seen."""
-    there = is_somebody(keypoints, detections.boxes)
-    refused = detections.select(~there)
-    if found and len(keypoints):
-        known = np.stack([one.keypoints for one in found])
-        known[..., 2] = known[..., 2] > VISIBLE
-        sides = np.stack([one.box for one in found])
-        areas = (sides[:, 2:] - sides[:, :2]).clip(1.0).prod(axis=1)
-        there &= oks(keypoints, known, areas).max(axis=1) <= TWICE
-    return [
-        _Remembered(box, points, _margins(points, box), float(score), 0, seconds, seconds)
-        for box, points, score, seen in zip(detections.boxes, keypoints, detections.scores, there, strict=True)
-        if seen
-    ], refused
+def _alike(keypoints: NDArray[np.float32], found: Sequence[Remembered]) -> NDArray[np.float64]:
+    """OKS of N people and those who are known, `[N, M]`."""
+    if not found or not len(keypoints):
+        return np.zeros((len(keypoints), len(found)))
+    known = np.stack([one.keypoints for one in found])
+    known[..., 2] = known[..., 2] > VISIBLE
+    sides = np.stack([one.box for one in found])
+    return oks(keypoints, known, (sides[:, 2:] - sides[:, :2]).clip(1.0).prod(axis=1))
 
 
-def _margins(keypoints: NDArray[np.float32], box: NDArray[np.float32]) -> NDArray[np.float32]:
-    low, high = (corner[0] for corner in extents(keypoints[None]))
-    side = max(float((high - low).max()), 1.0)
-    margins = np.concatenate((low - box[:2], box[2:] - high)) / side
-    return margins.clip(0.0, LARGEST_MARGIN).astype(np.float32)
-
-
-def _box_around(keypoints: NDArray[np.float32], margins: NDArray[np.float32]) -> NDArray[np.float32]:
-    low, high = (corner[0] for corner in extents(keypoints[None]))
-    side = max(float((high - low).max()), 1.0)
-    return np.concatenate((low - margins[:2] * side, high + margins[2:] * side)).astype(np.float32)
-
-
-def _iou(boxes: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Intersection over union of `[N, 4]` and `[M, 4]`: `[N, M]`."""
-    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    shared = (high - low).clip(0).prod(axis=2)
-    areas, their = ((some[:, 2:] - some[:, :2]).clip(0).prod(axis=1) for some in (boxes, others))
-    overlap: NDArray[np.float32] = shared / np.maximum(areas[:, None] + their - shared, 1e-6)
-    return overlap
-
-
-def _as_poses(found: Sequence[_Remembered]) -> Poses:
+def _as_poses(found: Sequence[Remembered]) -> Poses:
     if not found:
         return Poses.empty()
     keypoints = np.stack([one.keypoints for one in found])

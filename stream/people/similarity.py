@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pose.keypoints import SIGMAS
 from pose.poses import Poses
 
-__all__ = ["Bodies", "compare", "keypoint_similarity", "scores_apart"]
+__all__ = ["DECAY", "Bodies", "compare", "keypoint_similarity", "scores_apart"]
 
 BUFFER: Final = 0.3  # boxes grow on every side by this share of the square root of their area before comparison
 KEYPOINT_WEIGHT: Final = 0.5  # of the keypoints in the similarity; boxes have the rest

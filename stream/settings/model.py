@@ -52,6 +52,7 @@ class PoseSettings(_Section):
     detect_every_seconds: Annotated[float, Field(ge=0, le=60)] = 0.3
     turned_every_seconds: Annotated[float, Field(ge=0, le=60)] | None = 1.0
     calm_every_seconds: Annotated[float, Field(ge=0, le=60)] = 0.0
+    settled_every_seconds: Annotated[float, Field(ge=0, le=60)] = 0.0
     max_people: Annotated[int, Field(ge=1, le=300)] = 20
     person_threshold: Share | None = None
     high_score_threshold: Share | None = None
@@ -87,6 +88,8 @@ class SourceSettings(_Section):
     transport: Literal["tcp", "udp"] = "tcp"
     hardware_decoding: Literal["none", "auto"] = "none"
     max_fps: Annotated[float, Field(gt=0, le=1000)] | None = None
+    start_seconds: Annotated[float, Field(ge=0, le=1e6)] | None = None
+    end_seconds: Annotated[float, Field(gt=0, le=1e6)] | None = None
     rotation: Literal[0, 90, 180, 270] = 0
     region: Annotated[tuple[Share, Share, Share, Share], FromList] | None = None
     webcam_size: Annotated[tuple[Count, Count], FromList] | None = None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from index.building.pictures import printable
 from stream.errors import SinkError
 from stream.scene import Scene
 from stream.sinks.base import Drawing
@@ -18,12 +20,17 @@ from stream.sources.base import Source
 __all__ = ["PictureSink", "check_picture_output", "write_picture"]
 
 
+WRITTEN: Final = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+"""Kinds of pictures that are written as what they were."""
+
+
 class PictureSink:
     """Writes drawn pictures. Not thread-safe; use one per thread.
 
     Args:
         path: a picture file (`.jpg`, `.png`, …) for a source of one picture; a folder, made if it is not there, for a
-            source of several, where the pictures are called `000000.jpg`, `000001.jpg`, … in the order of the source.
+            source of several, where every picture keeps its name, and the folders it is in below the source's. Kinds
+            that cannot be written gain an end: `a.heic.jpg`.
         source: whose pictures these are.
 
     Attributes:
@@ -36,6 +43,7 @@ class PictureSink:
     def __init__(self, path: str | Path, source: Source) -> None:
         path = Path(path)
         self._folder = source.info.frame_count != 1
+        self._source_folder = source.path
         self.files = [path]
         if self._folder:
             try:
@@ -54,8 +62,22 @@ class PictureSink:
         Raises:
             SinkError: it cannot be written.
         """
-        path = self.path / f"{scene.frame.number:06d}.jpg" if self._folder else self.path
+        path = self.path / self._name(scene) if self._folder else self.path
+        if self._folder:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise SinkError(f"{path.parent} cannot be used as a folder for pictures ({error.strerror}).") from error
         write_picture(path, drawing.bgr)
+
+    def _name(self, scene: Scene) -> Path:
+        """What a picture of several is called, below the folder."""
+        if scene.frame.file is None:
+            return Path(f"{scene.frame.number:06d}.jpg")
+        file = Path(scene.frame.file)
+        base = Path("" if self._source_folder is None else printable(self._source_folder))
+        name = file.relative_to(base) if file.is_relative_to(base) and ".." not in file.parts else Path(file.name)
+        return name if name.suffix.lower() in WRITTEN else name.with_name(f"{name.name}.jpg")
 
     def close(self) -> None:
         """Every picture is already complete."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
-__all__ = ["display_name", "is_address", "redact"]
+__all__ = ["display_name", "is_address", "readings", "redact"]
 
 HIDDEN: Final = "***"
 
@@ -18,6 +19,8 @@ HARMLESS: Final = frozenset(
 )  # fmt: skip
 
 _ADDRESS: Final = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://(.*)$", re.DOTALL)
+_PLACE: Final = re.compile(r"^([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d+)?$")  # a host, perhaps with a port
+_UNRESERVED: Final = "!$&'()*+,;=-._~"
 
 
 def is_address(text: str) -> bool:
@@ -39,18 +42,7 @@ def redact(address: str) -> str:
     if match is None:
         return address
     scheme, rest = match.groups()
-    end = re.search(r"[?#]", rest)
-    before_query = rest if end is None else rest[: end.start()]
-    if "@" in before_query:
-        at = before_query.rindex("@")
-        # "u:p?x@host" and "u:p@x?y@host" look like this too
-        later = rest.rfind("@")
-        if later > at and "/" not in before_query[at:]:
-            at = later
-    elif "@" in rest and ":" in before_query:
-        at = rest.rindex("@")
-    else:
-        at = -1
+    at = _end_of_login(rest)
     userinfo = ""
     if at >= 0:
         user, colon, _ = rest[:at].partition(":")
@@ -65,6 +57,50 @@ def redact(address: str) -> str:
     if hash_ or query_hash:
         text += f"#{HIDDEN}"
     return text
+
+
+def _end_of_login(rest: str) -> int:
+    """Where the `@` behind user name and password is, in an address without its scheme; -1 without one.
+
+    Where more than one `@` could be it, the later one.
+    """
+    end = re.search(r"[?#]", rest)
+    before_query = rest if end is None else rest[: end.start()]
+    if "@" in before_query:
+        at = before_query.rindex("@")
+        # "u:p?x@host" and "u:p@x?y@host" look like this too
+        later = rest.rfind("@")
+        return later if later > at and "/" not in before_query[at:] else at
+    return rest.rindex("@") if "@" in rest and ":" in before_query else -1
+
+
+def readings(address: str) -> list[str]:
+    """The addresses that one with an unescaped password may mean, the likeliest first.
+
+    `#`, `/`, `?` and `@` in a password end it for whoever reads the address by the rules, so they are escaped. `%41`
+    may be an escaped `A`, or be meant as it stands.
+
+    >>> readings("rtsp://bob:a/b#c@10.0.0.7/live")
+    ['rtsp://bob:a%2Fb%23c@10.0.0.7/live']
+    """
+    match = _ADDRESS.match(address)
+    if match is None:
+        return [address]
+    scheme, rest = match.groups()
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    ends = [_end_of_login(rest)]
+    if "@" in authority:
+        ends.append(authority.rindex("@"))
+    elif _PLACE.match(authority):  # complete without a login
+        ends.insert(0, -1)
+    found = []
+    for at in ends:
+        user, colon, password = rest[:at].partition(":") if at >= 0 else ("", "", "")
+        for percent in ("%", ""):
+            login = quote(user, safe=_UNRESERVED + percent) + colon + quote(password, safe=_UNRESERVED + percent)
+            login = re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", login)
+            found.append(f"{scheme}://{login}@{rest[at + 1 :]}" if at >= 0 else address)
+    return list(dict.fromkeys(found))
 
 
 def _redact_parameter(parameter: str) -> str:

@@ -1,12 +1,11 @@
-"""`Capture`: OpenCV's `VideoCapture` behind a border: quiet, bounded in time, closable from another thread."""
+"""`Capture`: OpenCV's `VideoCapture`, which reads webcams: quiet, bounded in time, closable from another thread."""
 
 from __future__ import annotations
 
-import errno
 import os
 import threading
+import time
 from collections.abc import Sequence
-from typing import Final
 
 import cv2
 import numpy as np
@@ -14,11 +13,11 @@ from numpy.typing import NDArray
 
 from stream.errors import SourceError
 
-__all__ = ["NO_PICTURE", "Capture", "cause_of", "plausible_rate", "why_not"]
+__all__ = ["Capture", "plausible_rate"]
 
-# OpenCV and its FFmpeg write to standard error whatever the program's logging says: refused connections, decoder
-# complaints, a dozen lines for a webcam that is not there. Every one of these comes back as a SourceError, so both are
-# switched off; a person who sets the variables sees everything. The second is read at FFmpeg's first use.
+# OpenCV writes to standard error whatever the program's logging says: a dozen lines for a webcam that is not there.
+# Every one of these comes back as a SourceError, so it is switched off; a person who sets the variables sees
+# everything. The second is for its FFmpeg, which webcams on some systems go through.
 if "OPENCV_LOG_LEVEL" not in os.environ:
     _logging = getattr(cv2.utils, "logging", None)  # OpenCV 4.x has it as cv2.setLogLevel
     (_logging or cv2).setLogLevel(0)
@@ -27,8 +26,6 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 # How long a frozen webcam holds a read, seconds; OpenCV's own 10 s would hold a stopping program too long.
 os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "5")
 
-NO_PICTURE: Final = "holds no moving picture"
-
 
 class Capture:
     """One open OpenCV capture.
@@ -36,11 +33,15 @@ class Capture:
     Only one thread reads; `close()` may come from any thread. OpenCV crashes when a capture is released under a read,
     so a close that meets a read leaves the release to the reader, which does it as soon as the read returns.
 
+    Attributes:
+        captured_seconds: `time.monotonic()` when the latest picture was in our hands.
+
     Raises:
         SourceError: it does not open; the message, the middle of a sentence, says only that, as OpenCV does.
     """
 
     def __init__(self, source: str | int, backend: int, parameters: Sequence[int] = ()) -> None:
+        self.captured_seconds = 0.0
         self._lock = threading.Lock()
         self._closed = False
         self._capture = cv2.VideoCapture(source, backend, list(parameters))
@@ -63,6 +64,7 @@ class Capture:
             return None
         if not ok or picture is None:
             return None
+        self.captured_seconds = time.monotonic()
         if picture.ndim == 2:  # grey webcams
             picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR)
         return np.asarray(picture, np.uint8)
@@ -101,44 +103,3 @@ class Capture:
 def plausible_rate(rate: float) -> float | None:
     """A rate in frames per second as it is, None where it cannot be one: webcams say 0, some streams 90,000."""
     return rate if 0 < rate < 1000 else None
-
-
-def why_not(address: str, timeout_seconds: float) -> str:
-    """Why a file or the address of a recording cannot be opened as video, as the middle of a sentence.
-
-    OpenCV says only "no"; PyAV opens the same thing with the same FFmpeg and says why. Never holds the address.
-    """
-    import av
-
-    try:
-        with av.open(address, timeout=(timeout_seconds, timeout_seconds)) as container:
-            return "cannot be decoded" if container.streams.video else NO_PICTURE
-    except av.error.FFmpegError as fault:
-        return cause_of(fault, timeout_seconds)
-
-
-def cause_of(fault: Exception, timeout_seconds: float) -> str:
-    """What FFmpeg's error means, as the middle of a sentence. Never holds the address, as the error's own text does.
-
-    Args:
-        fault: PyAV's `FFmpegError`.
-        timeout_seconds: the time-out that was in force.
-    """
-    from av import error
-
-    match fault:
-        case error.HTTPUnauthorizedError() | error.HTTPForbiddenError():
-            return "refuses the user name or password"
-        case error.HTTPNotFoundError():
-            return "does not have this path"
-        case error.HTTPClientError() | error.HTTPServerError():
-            return f"answers with an error ({fault.strerror})"
-        case error.InvalidDataError() | error.EOFError():
-            return "is not video, or its end is missing"
-        case error.ExitError() | TimeoutError():
-            return f"does not answer within {timeout_seconds:g} s"
-        case ConnectionRefusedError():
-            return "refuses the connection: nothing listens at this address and port"
-        case OSError(errno=errno.EIO):  # what FFmpeg makes of a host name that cannot be resolved
-            return "cannot be reached: its host is not known, or the network is down"
-    return f"cannot be opened ({getattr(fault, 'strerror', None) or type(fault).__name__})"

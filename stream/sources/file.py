@@ -1,17 +1,15 @@
-"""`FileSource`: every frame of a video file, with its own time."""
+"""`FileSource`: every frame of a recording, with its own time."""
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import math
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
-
-import cv2
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Final
 
 from index.building.pictures import printable
 from pose.closing import Closing
@@ -20,31 +18,40 @@ from stream.frame import Frame
 from stream.settings.model import SourceSettings
 from stream.sources.address import display_name, is_address
 from stream.sources.base import SourceInfo
-from stream.sources.capture import Capture, why_not
+from stream.sources.faults import NO_PICTURE
 from stream.sources.status import SourceState, SourceStatus
 
-__all__ = ["FileSource"]
+if TYPE_CHECKING:
+    from stream.sources.animation import WebpAnimation
+    from stream.sources.video_reader import Picture, VideoReader
+
+__all__ = ["FileSource", "cannot_open"]
 
 log = logging.getLogger(__name__)
 
 DEFAULT_FRAMES_PER_SECOND: Final = 25.0
 """For raw streams that carry no times: FFmpeg's own assumption."""
 
-DAMAGED_IN_A_ROW: Final = 1000
-"""So many pictures in a row that cannot be decoded are the end in any case; asking so often takes up to 0.3 s."""
+CONVERT: Final = "`ffmpeg -i FILE -c:v libx264 FILE.mp4`"
+
+SAME_MOMENT_SECONDS: Final = 1e-6
+"""Times are rounded to the ticks of a file, so a start that somebody writes as a decimal may lie just behind one."""
 
 
 class FileSource(Closing):
     """A recording: every frame, in order, as fast as it is asked for. Not thread-safe; use one per thread.
 
-    `Frame.media_seconds` is the frame's presentation time as the file holds it, also where the rate varies (equal to
-    ffprobe's on all test clips; frame number over frame rate is wrong by up to 1.35 s on a real one). Rotation written
-    by phones is applied.
+    `Frame.media_seconds` is when a player shows the frame, also where the rate varies, the sound begins earlier or an
+    edit list hides the beginning (equal to ffprobe's on all test clips; frame number over frame rate is wrong by up to
+    1.35 s on a real one). Rotation written by phones is applied, pixels are square, interlaced pictures are
+    deinterlaced.
 
     Args:
         file: a path, or the HTTP address of a recording.
-        settings: time-outs for an address, hardware decoding; None for the defaults.
+        settings: time-outs for an address, hardware decoding, the part to read; None for the defaults.
         name: what it is called; None for the path, or the address without its password.
+        reader: the file, where it is already open; closed by this source.
+        sources: how many are read side by side, and share the cores for decoding.
 
     Raises:
         SourceError: from the constructor, if it is no video; from the iteration, after every readable frame was given,
@@ -54,69 +61,114 @@ class FileSource(Closing):
     live: Final = False
     still: Final = False
 
-    def __init__(self, file: str | Path, settings: SourceSettings | None = None, *, name: str | None = None) -> None:
+    def __init__(
+        self,
+        file: str | Path,
+        settings: SourceSettings | None = None,
+        *,
+        name: str | None = None,
+        reader: VideoReader | None = None,
+        sources: int = 1,
+    ) -> None:
+        from stream.sources.animation import WebpAnimation, is_webp
+        from stream.sources.video_reader import VideoReader
+
         settings = settings or SourceSettings()
         self._shown = display_name(file) if is_address(str(file)) else printable(file)
         self.name = name or self._shown
         self.status = SourceStatus(SourceState.CONNECTING, "", time.monotonic())
-        self._timeout_seconds = settings.open_timeout_seconds
+        self._start = settings.start_seconds or 0.0
+        self._end = math.inf if settings.end_seconds is None else settings.end_seconds
         self.path = None if is_address(str(file)) else Path(file)
-        # absolute, because FFmpeg would read "a:b.mp4" as an address
-        self._address = str(file) if self.path is None else str(self.path.absolute())
-        parameters: list[int] = []
-        if self.path is None:
-            parameters += [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(settings.open_timeout_seconds * 1000)]
-            parameters += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(settings.read_timeout_seconds * 1000)]
-        else:
+        if self.path is not None:
             self._check(self.path)
-        if settings.hardware_decoding == "auto":
-            parameters += [cv2.CAP_PROP_HW_ACCELERATION, cv2.VIDEO_ACCELERATION_ANY]
         try:
-            self._capture = Capture(self._address, cv2.CAP_FFMPEG, parameters)
+            # absolute, because FFmpeg would read "a:b.mp4" as an address
+            address = str(file) if self.path is None else str(self.path.absolute())
+            if self.path is not None and self.path.is_file() and is_webp(self.path):
+                self._reader: VideoReader | WebpAnimation = WebpAnimation(self.path)
+            else:
+                self._reader = reader or VideoReader(address, settings, sources=sources)
+        except SourceError as error:
+            raise SourceError(cannot_open(self._shown, str(error), self.path)) from None
+        try:
+            first = self._find_first()
+            self.info = self._announced(first)
         except SourceError:
-            # not chained: FFmpeg's own error holds the address with its password
-            raise SourceError(self._cannot_open()) from None
+            self._reader.close()
+            raise
+        self._first: Picture | None = first
         if settings.hardware_decoding == "auto":
-            hardware = self._capture.get(cv2.CAP_PROP_HW_ACCELERATION) > 0
-            log.info("%s: decoded on the %s", self.name, "graphics card" if hardware else "CPU")
-        count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        rate = self._capture.get(cv2.CAP_PROP_FPS)
-        self._frames_per_second = rate if math.isfinite(rate) and rate > 0 else DEFAULT_FRAMES_PER_SECOND
-        width, height = self._capture.size
-        known = math.isfinite(count) and 0 < count < 2**53
-        self.info = SourceInfo(
-            width=width,
-            height=height,
-            frames_per_second=self._frames_per_second,
-            frame_count=round(count) if known else None,
-            # OpenCV's rate is the average one, so this is the container's duration, also at a varying rate
-            duration_seconds=count / self._frames_per_second if known else None,
-        )
+            log.info("%s: decoded on the %s", self.name, "graphics card" if self._reader.hardware else "CPU")
 
     def _check(self, path: Path) -> None:
-        """Refuse what would end in a crash or a puzzle."""
+        """Refuse what would end in a puzzle."""
         try:
-            if path.stat().st_size == 0:
-                raise SourceError(f"{self._shown} is empty. Copy or record it again.")
-            str(path).encode()
+            status = path.stat()
+            if stat.S_ISREG(status.st_mode):
+                if status.st_size == 0:
+                    raise SourceError(f"{self._shown} is empty. Copy or record it again.")
+                path.open("rb").close()
         except FileNotFoundError as error:
             raise SourceError(f"{self._shown}: there is no such file or folder. Check the path.") from error
-        except UnicodeEncodeError as error:  # OpenCV 5.0 ends the process with a segmentation fault
-            raise SourceError(f"{printable(path)}: the file's name is not UTF-8. Rename the file.") from error
+        except PermissionError as error:
+            raise SourceError(f"{self._shown} may not be read by you. Change who may read it: chmod +r.") from error
+        except SourceError:
+            raise
+        except OSError as error:
+            raise SourceError(f"{self._shown} cannot be read ({error.strerror}).") from error
 
-    def _cannot_open(self) -> str:
-        reason = why_not(self._address, self._timeout_seconds)
-        if self.path is None:
-            return f"{self._shown} {reason}. Check the address, the user name and the password."
-        with self.path.open("rb") as file:
-            head = file.read(4096)
-        if "moving picture" in reason:
-            return f"{self._shown} {reason}. Give a video file."
-        if b"ftyp" in head[:64]:
-            return f"{self._shown} is truncated or damaged: its index (moov) is missing. Copy or record it again."
-        if b"\0" not in head:
-            return f"{self._shown} is not a video: it holds text. Give a video file."
-        return f"{self._shown} {reason}. Give a video file that FFmpeg can read, or copy it again if it is damaged."
+    def _find_first(self) -> Picture:
+        """The first picture of the part to read: with it, everything about the file is known.
+
+        Raises:
+            SourceError: there is none.
+        """
+        reader = self._reader
+        if self._start >= self._end:
+            raise SourceError(f"{self._shown}: the start ({self._start:g} s) is not before the end ({self._end:g} s).")
+        if self._start:
+            reader.seek(self._start)
+        seen = False
+        while (picture := reader.read()) is not None:
+            seen = True
+            if picture.seconds is None or picture.seconds >= self._start - SAME_MOMENT_SECONDS:
+                return picture
+        if seen or (reader.packets == 0 and self._start):
+            length = f" ({reader.duration_seconds:.1f} s)" if reader.duration_seconds else ""
+            raise SourceError(f"{self._shown}{length} ends before the start, {self._start:g} s.")
+        if reader.packets == 0:
+            raise SourceError(f"{self._shown} is damaged: it holds not one picture. Copy or record it again.")
+        raise SourceError(
+            f"{self._shown} is damaged: not one frame can be decoded (coded in {reader.codec}; tried {reader.tried}). "
+            f"Copy or record it again; or convert it where it can be played, such as with {CONVERT}."
+        )
+
+    def _announced(self, first: Picture) -> SourceInfo:
+        """What the header says of the part to read."""
+        reader = self._reader
+        self._frames_per_second = rate = reader.frames_per_second or DEFAULT_FRAMES_PER_SECOND
+        self._length = length = reader.duration_seconds
+        self._promised = reader.listed_frames
+        if self._promised is None and length is not None:
+            self._promised = math.floor((length - (first.seconds or 0) * (not self._start)) * rate + 0.5) or None
+        elif self._promised and length and "avi" not in reader.container_format:
+            # the rate on average, also where it varies
+            begin = 0.0 if self._start else first.seconds or 0.0
+            self._frames_per_second = rate = reader.frames_per_second or self._promised / max(length - begin, 1e-3)
+        height, width = first.bgr.shape[:2]
+        info = SourceInfo(width, height, rate, self._promised, length)
+        if not self._part:
+            return info
+        end = min(self._end, length) if length is not None else self._end
+        known = math.isfinite(end)
+        count = round(max(0.0, end - self._start) * rate) if known and self._promised else None
+        return dataclasses.replace(info, frame_count=count, duration_seconds=end if known else None)
+
+    @property
+    def _part(self) -> bool:
+        """Whether only a part of it is to be read."""
+        return self._start > 0 or math.isfinite(self._end)
 
     def __iter__(self) -> Iterator[Frame]:
         reason = ""
@@ -135,87 +187,72 @@ class FileSource(Closing):
     def _frames(self) -> Iterator[Frame]:
         number = 0
         before = -math.inf
-        while (bgr := self._read(number)) is not None:
-            seconds = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-            if not seconds > before:  # raw H.264 has no times at all, AVI none for its last B-frames
+        picture, self._first = self._first, None
+        while picture is not None and not self._reader.closed:
+            seconds = picture.seconds
+            if seconds is None or not seconds > before:  # raw H.264 has no times at all
                 seconds = before + 1 / self._frames_per_second if number else 0.0
-            yield Frame(bgr, self.name, number, 0, seconds, time.monotonic())
+            if seconds >= self._end:
+                return
+            yield Frame(picture.bgr, self.name, number, 0, seconds, time.monotonic())
             number, before = number + 1, seconds
-        if self._capture.closed:
-            return
-        self._check_complete(number)
-
-    def _read(self, delivered: int) -> NDArray[np.uint8] | None:
-        """The next picture that can be decoded; None at the end.
-
-        OpenCV says the same of a damaged picture as of the end: after a damaged one comes the next. So as many refusals
-        in a row as pictures are missing are the end.
-        """
-        missing = (self.info.frame_count or 0) - delivered if self.path is not None else 0
-        for _ in range(1 + min(max(missing, 0), DAMAGED_IN_A_ROW)):
-            bgr = self._capture.read()
-            if bgr is not None or self._capture.closed:
-                return bgr
-        return None
+            picture = self._reader.read()
+        if not self._reader.closed:
+            self._check_complete(number)
 
     def _check_complete(self, delivered: int) -> None:
-        """Raise if frames that the file promises are not in it; a container's count alone is too often an estimate."""
-        promised = self.info.frame_count
-        if delivered == 0:
-            raise SourceError(f"{self._shown} is damaged: not one frame can be decoded. Copy or record it again.")
-        if promised is None or delivered >= promised:
-            return
-        missing, undecodable = _missing_frames(self._address, self._timeout_seconds, promised, delivered)
-        if missing:
+        """Raise if the file breaks off before the end that it promises.
+
+        A file breaks off if it has fewer packets than its index lists, or if every stream ends before the duration in
+        the header. Sound that outlasts the picture, frames that an edit list hides, and those that an AVI counts though
+        they are empty are no fault.
+        """
+        reader = self._reader
+        early = reader.broken
+        if reader.listed_frames is None or (self._part and self._start):
+            length = reader.all_duration_seconds
+            early |= reader.end_seconds < length - max(0.5, 0.01 * length)
+        elif "avi" in reader.container_format:
+            # The header counts ticks, with a picture or without. FFmpeg gives a file that is smaller than its header
+            # says a duration, in ticks too, that is shorter by as much.
+            early |= reader.shortened
+        else:
+            early |= reader.packets < reader.listed_frames
+        if early:
+            of = f" of {self._promised}" if self._promised and not self._part else ""
             raise SourceError(
-                f"{self._shown} is truncated: {delivered} of {promised} frames could be read, and all of those were "
-                "used. Copy or record it again for the rest."
+                f"{self._shown} is truncated: {delivered}{of} frames could be read, and all of those were used. Copy "
+                "or record it again for the rest."
             )
-        if undecodable:
+        undecodable = reader.packets - reader.hidden - delivered
+        if undecodable > 0 and not self._part:
             log.warning("%s: %d damaged frames could not be decoded and are left out", self.name, undecodable)
 
     def close(self) -> None:
         """Give the file back. Twice does no harm; from another thread it ends the iteration."""
-        self._capture.close()
+        self._reader.close()
 
 
-def _missing_frames(address: str, timeout_seconds: float, promised: int, delivered: int) -> tuple[bool, int]:
-    """Whether the file breaks off early, and how many frames are in it but cannot be decoded.
+def cannot_open(shown: str, reason: str, path: Path | None = None) -> str:
+    """The sentence for a recording that does not open.
 
-    Reads all packets again without decoding them, which tells apart what OpenCV's counts cannot: a file that breaks off
-    (fewer packets than its index lists, or every stream ends before the duration written in the header), sound that
-    outlasts the picture, frames that an edit list hides, and those that an AVI counts though they are empty.
+    Args:
+        shown: what it is called.
+        reason: the middle of the sentence.
+        path: None for an address.
     """
-    import av
-
-    packets = hidden = 0
-    end_seconds = 0.0
-    try:
-        with av.open(address, timeout=(timeout_seconds, timeout_seconds)) as container:
-            video = container.streams.video[0]
-            start_seconds = (container.start_time or 0) / av.time_base
-            duration_seconds = (container.duration or 0) / av.time_base
-            try:
-                for packet in container.demux():
-                    if not packet.size or packet.time_base is None:
-                        continue
-                    if packet.stream is video:
-                        packets += 1
-                        hidden += packet.is_discard
-                    stamp = packet.pts if packet.pts is not None else packet.dts
-                    if stamp is not None:
-                        end = float((stamp + (packet.duration or 0)) * packet.time_base)
-                        end_seconds = max(end_seconds, end - start_seconds)
-            except av.error.FFmpegError:
-                return True, 0
-            if video.frames and container.format.name == "avi":
-                # The header counts ticks, with a picture or without. FFmpeg gives a file that is smaller than its
-                # header says a duration, in ticks too, that is shorter by as much.
-                early = (video.duration or 0) < video.frames
-            elif video.frames:  # written in the index, exact
-                early = packets < video.frames
-            else:
-                early = end_seconds < duration_seconds - max(0.5, 0.01 * duration_seconds)
-            return early, max(0, packets - hidden - delivered)
-    except av.error.FFmpegError:
-        return delivered < 0.98 * promised, 0
+    if "no decoder" in reason:
+        return f"{shown} {reason}. Convert it where it can be played, such as with {CONVERT}."
+    if path is None:
+        return f"{shown} {reason}. Check the address, the user name and the password."
+    if reason == NO_PICTURE:
+        return f"{shown} {reason}. Give a video file."
+    head = b""
+    if path.is_file():
+        with path.open("rb") as file:
+            head = file.read(4096)
+    if b"ftyp" in head[:64]:
+        return f"{shown} is truncated or damaged: its index (moov) is missing. Copy or record it again."
+    if head and b"\0" not in head:
+        return f"{shown} is not a video: it holds text. Give a video file."
+    return f"{shown} {reason}. Give a video file that FFmpeg can read, or copy it again if it is damaged."

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +19,14 @@ from stream.frame import Frame
 from stream.settings.model import SourceSettings
 from stream.sources.address import display_name, is_address, redact
 from stream.sources.base import SourceInfo
+from stream.sources.faults import WRONG_LOGIN
 from stream.sources.status import SourceState, SourceStatus
 
 if TYPE_CHECKING:
-    from stream.sources.network_capture import NetworkCapture
+    from stream.sources.network_capture import NetworkCapture, SnapshotCapture
     from stream.sources.webcam import Webcam
+
+    Connection: TypeAlias = NetworkCapture | SnapshotCapture | Webcam
 
 __all__ = ["LiveSource", "retry_seconds"]
 
@@ -54,7 +58,7 @@ class LiveSource(Closing):
     growing pauses. `Frame.epoch` counts the connections that gave pictures after the first. Numbers go on, the picture
     size may change. `Frame.media_seconds` is None: a camera's own clock restarts with each connection, jumps when the
     camera's time is set, and is invented by FFmpeg for MJPEG (25 fps whatever comes), so a live frame's time is when it
-    arrived.
+    arrived, or was due (see `NetworkCapture`). A broadcast that ends for good, which a playlist says, ends the source.
 
     Read it all the time, on a thread of its own (`BackgroundReader`): frames that nobody takes become old in the
     network's buffers. `status` and `close()` are for any thread.
@@ -88,10 +92,15 @@ class LiveSource(Closing):
         self._jitter = jitter
         self._changed = threading.Condition()  # guards what follows; told when it is closed, and when it is connected
         self._closed = False
-        self._capture: NetworkCapture | Webcam | None = None
+        self._capture: Connection | None = None
         self._status = SourceStatus(SourceState.CONNECTING, "", time.monotonic())
         self._told: set[str] = set()  # reasons that the log has since pictures last came
         self._asked_seconds: float | None = None  # since when the reader waits for a picture
+
+    @property
+    def webcam(self) -> str | int | None:
+        """The webcam that this is: number, path or name; None for a camera in the network."""
+        return None if _in_network(self._address) else self._address
 
     @property
     def status(self) -> SourceStatus:
@@ -156,21 +165,23 @@ class LiveSource(Closing):
                 "that the camera is plugged in, that no other program uses it, and that you may read it "
                 "(`stance cameras` lists what is here)"
             )
-        elif "password" in reason:
+        elif reason == WRONG_LOGIN:
             cure = "the user name and the password"
+            if re.search(r"[#/?@%].*@", str(self._address).partition("://")[2]):
+                cure += "; in an address write # as %23, / as %2F, ? as %3F, @ as %40 and % as %25"
         return f"{redact(display_name(self._address))} {reason}. Check {cure}."
 
-    def _connect(self) -> NetworkCapture | Webcam:
+    def _connect(self) -> Connection:
         """Open the camera once, in bounded time."""
         if _in_network(self._address):
-            from stream.sources.network_capture import NetworkCapture
+            from stream.sources.network_capture import connect
 
-            return NetworkCapture(str(self._address), self._settings)
+            return connect(str(self._address), self._settings)
         from stream.sources.webcam import Webcam
 
         return Webcam(self._address, self._settings)
 
-    def _connect_aside(self) -> NetworkCapture | Webcam | None:
+    def _connect_aside(self) -> Connection | None:
         """Open the camera on a thread of its own, which a close leaves behind, for opening cannot be interrupted.
 
         That thread ends with the opening, at the latest after `open_timeout_seconds` where the host's name is known.
@@ -181,10 +192,10 @@ class LiveSource(Closing):
         Raises:
             SourceError: see `_connect`.
         """
-        outcome: list[NetworkCapture | Webcam | BaseException] = []
+        outcome: list[Connection | BaseException] = []
 
         def connect() -> None:
-            result: NetworkCapture | Webcam | BaseException
+            result: Connection | BaseException
             try:
                 result = self._connect()
             except BaseException as fault:  # rises again in the reader
@@ -207,7 +218,7 @@ class LiveSource(Closing):
             raise outcome[0]
         return outcome[0]
 
-    def _learn(self, capture: NetworkCapture | Webcam, picture: NDArray[np.uint8]) -> None:
+    def _learn(self, capture: Connection, picture: NDArray[np.uint8]) -> None:
         height, width = picture.shape[:2]
         self.info = SourceInfo(width, height, capture.frames_per_second)
 
@@ -221,6 +232,10 @@ class LiveSource(Closing):
                 except SourceError as fault:
                     capture, reason = None, str(fault)
                 if capture is not None:
+                    if capture.finished and number > 0:
+                        log.info("%s: the broadcast is over", self.name)
+                        capture.close()
+                        return
                     connected = last = time.monotonic()
                     pictures = 0
                     while (bgr := self._read(capture)) is not None:
@@ -228,9 +243,11 @@ class LiveSource(Closing):
                             epoch += 1
                         last = time.monotonic()
                         self._learn(capture, bgr)
-                        yield Frame(bgr, self.name, number, epoch, None, last)
+                        yield Frame(bgr, self.name, number, epoch, None, capture.captured_seconds)
                         number, pictures = number + 1, pictures + 1
                     capture.close()
+                    if capture.finished and pictures:
+                        return
                     reason = capture.reason
                     if pictures and last - connected >= STEADY_SECONDS:
                         failures = 0
@@ -240,7 +257,7 @@ class LiveSource(Closing):
         finally:
             self._become(SourceState.ENDED)
 
-    def _read(self, capture: NetworkCapture | Webcam) -> NDArray[np.uint8] | None:
+    def _read(self, capture: Connection) -> NDArray[np.uint8] | None:
         """The next picture, None when the camera is lost or the source closed."""
         self._asked_seconds = time.monotonic()
         picture = capture.read()

@@ -1,175 +1,166 @@
-"""`NetworkCapture`: one connection to a camera in the network: bounded in time, closable from another thread.
-
-PyAV and not OpenCV, though both use the same FFmpeg at the same cost (1080p H.264 to BGR: 5.4 ms of CPU each). OpenCV
-has one transport for all sources of a process (and its FFmpeg no longer takes `?udp` behind an address), cannot say why
-it does not open, and decodes on no graphics card in the packages that pip installs.
-"""
+"""`NetworkCapture`: one connection to a camera in the network, of whatever kind it turns out to be."""
 
 from __future__ import annotations
 
-import functools
-import logging
 import threading
 import time
-from collections import deque
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
 from stream.errors import SourceError
 from stream.settings.model import SourceSettings
-from stream.sources.capture import NO_PICTURE, cause_of, plausible_rate
+from stream.sources.video_reader import VideoReader
 
-if TYPE_CHECKING:
-    from av.codec.hwaccel import HWAccel
+__all__ = ["NetworkCapture", "SnapshotCapture", "connect"]
 
-__all__ = ["NetworkCapture"]
+SNAPSHOTS_PER_SECOND: Final = 5.0
+"""How often a camera is asked that gives one picture for each request, where `source.max_fps` says nothing."""
 
-log = logging.getLogger(__name__)
+LATE_SECONDS: Final = 0.5
+"""A picture of a playlist that comes later than this was not downloaded in time: the pace begins anew with it. Less is
+made up for by the next ones."""
 
-FIRST_PICTURE_SECONDS: Final = 30.0
-"""A stream that is joined between two keyframes shows nothing until the next; cameras that save bandwidth send one in
-20 s. So long may a new connection be without a picture, as long as packets come."""
+JUMP_SECONDS: Final = 5.0
+"""Where the clock of a playlist leaps so far ahead, segments were missed or the clock was set: as above."""
 
-HARDWARE: Final = ("cuda", "videotoolbox", "d3d11va", "vaapi")  # NVIDIA; Apple; Windows; Intel and AMD on Linux
+
+def connect(address: str, settings: SourceSettings) -> NetworkCapture | SnapshotCapture:
+    """Connect once, in bounded time. What the connection gives says what kind of camera it is.
+
+    Args:
+        address: `rtsp://…`, `http://…` and their like.
+        settings: time-outs, transport, hardware decoding, how often to ask for snapshots.
+
+    Raises:
+        SourceError: it does not open; the message is the middle of a sentence and holds no address.
+    """
+    reader = VideoReader(address, settings, live=True)
+    return SnapshotCapture(address, settings, reader) if reader.still else NetworkCapture(reader)
 
 
 class NetworkCapture:
     """One open connection. Only one thread reads; `close()` may come from any thread.
 
-    FFmpeg cannot be interrupted, so a close that meets a read leaves the release to the reader: at the latest after
-    `read_timeout_seconds`, when the camera is frozen.
+    A live playlist (HLS) grows by a segment of some seconds at a time. Its pictures are given at the pace of their
+    timestamps, and the moment at which one was due counts as the moment at which it was captured.
 
     Args:
-        address: `rtsp://…`, `http://…` and their like.
-        settings: time-outs, transport, hardware decoding.
+        reader: what is connected; closed with this.
 
     Attributes:
         frames_per_second: the announced rate, which is often wrong; None where there is none.
-        reason: why the last read gave no picture, one clause; empty before.
-
-    Raises:
-        SourceError: it does not open; the message is the middle of a sentence and holds no address.
+        captured_seconds: `time.monotonic()` when the latest picture was captured.
+        finished: the connection is to a recording: it ends, and would begin again.
     """
 
-    def __init__(self, address: str, settings: SourceSettings) -> None:
-        self.reason = ""
-        self._lock = threading.Lock()
-        self._closed = False
-        self._timeout_seconds = settings.read_timeout_seconds
-        self._decoded: deque[Any] = deque()
-        self._container = _open(address, settings)
-        if not self._container.streams.video:
-            self._container.close()
-            raise SourceError(NO_PICTURE)
-        self._stream = self._container.streams.video[0]
-        # FFmpeg decodes on one thread per core by default, and every thread more holds back one frame: measured on
-        # RTSP at 30 fps, 33 ms with 2 threads and 233 ms with 8. `flags;low_delay` and `fflags;nobuffer` do not help.
-        # One thread decodes 1080p at about 180 fps.
-        self._stream.codec_context.thread_count = 1
-        self._packets = self._container.demux()
-        self._opened_seconds = time.monotonic()
-        self._seen = False
-        self.frames_per_second = plausible_rate(float(self._stream.guessed_rate or 0))
+    def __init__(self, reader: VideoReader) -> None:
+        self.frames_per_second = reader.frames_per_second
+        self.captured_seconds = 0.0
+        self.finished = reader.recording
+        self._reader = reader
+        self._closed = threading.Event()
+        self._paced = reader.playlist
+        self._offset_seconds: float | None = None  # of the monotonic clock from the playlist's
+
+    @property
+    def reason(self) -> str:
+        """Why the last read gave no picture, one clause; empty before."""
+        return self._reader.reason
 
     @property
     def hardware(self) -> bool:
         """Whether the graphics card decodes; known after the first picture."""
-        return bool(self._stream.codec_context.is_hwaccel)
+        return self._reader.hardware
 
     def read(self) -> NDArray[np.uint8] | None:
         """The next picture, uint8 `[H, W, 3]` BGR in a buffer of its own; None when it is lost or closed."""
-        with self._lock:
-            picture = None if self._closed else self._next()
-        if self._closed:  # only now, or a close that came between this question and the lock's release would be lost
-            self.close()
+        picture = self._reader.read()
+        if picture is None:
             return None
-        return picture
+        self.captured_seconds = time.monotonic()
+        if self._paced and picture.seconds is not None:
+            due = self._due(picture.seconds)
+            if self._closed.wait(due - self.captured_seconds):
+                return None
+            self.captured_seconds = due
+        return picture.bgr
 
-    def _next(self) -> NDArray[np.uint8] | None:
-        asked = time.monotonic()
-        while not self._closed:
-            if self._decoded:
-                self._seen = True
-                return np.asarray(self._decoded.popleft().to_ndarray(format="bgr24"), np.uint8)
-            before = time.monotonic()
-            try:
-                packet = next(self._packets, None)
-            except av.error.FFmpegError as fault:
-                packet = None
-                self.reason = f"the connection broke ({fault.strerror})"
-            now = time.monotonic()
-            # At a time-out FFmpeg first gives up what it held, often half a picture, so the clock decides. Packets
-            # that make no picture, as of sound, are no sign of life once there was one.
-            since = asked if self._seen else self._opened_seconds
-            patience = self._timeout_seconds if self._seen else FIRST_PICTURE_SECONDS
-            if now - before >= 0.95 * self._timeout_seconds or now - since >= patience:
-                self.reason = f"no picture for {now - since:.1f} s"
-                return None
-            if packet is None:
-                self.reason = self.reason or "the camera ended the connection"
-                return None
-            if packet.stream is self._stream:
-                try:
-                    self._decoded.extend(packet.decode())
-                except av.error.FFmpegError as fault:  # a damaged packet; the decoder goes on with the next
-                    log.debug("a packet cannot be decoded (%s)", cause_of(fault, self._timeout_seconds))
-        return None
+    def _due(self, seconds: float) -> float:
+        """When to give the picture of this time; from now on, if it is late or its clock was set."""
+        now = time.monotonic()
+        if (
+            self._offset_seconds is None
+            or not now - LATE_SECONDS <= self._offset_seconds + seconds <= now + JUMP_SECONDS
+        ):
+            self._offset_seconds = now - seconds
+        return self._offset_seconds + seconds
 
     def close(self) -> None:
         """Give the connection back. Twice does no harm."""
-        self._closed = True
-        if self._lock.acquire(blocking=False):
-            try:
-                self._container.close()
-            finally:
-                self._lock.release()
+        self._closed.set()
+        self._reader.close()
 
 
-def _open(address: str, settings: SourceSettings) -> Any:
-    """PyAV's container; see `NetworkCapture` for what it raises."""
-    started = time.monotonic()
-    timeout_seconds = settings.open_timeout_seconds
-    try:
-        return av.open(
-            address,
-            options=_options(address, settings),
-            timeout=(timeout_seconds, settings.read_timeout_seconds),
-            hwaccel=_hardware() if settings.hardware_decoding == "auto" else None,
-        )
-    except av.error.FFmpegError as fault:
-        cause = cause_of(fault, timeout_seconds)
-    if time.monotonic() - started >= 0.9 * timeout_seconds:  # the kind of a late fault says nothing
-        cause = f"does not answer within {timeout_seconds:g} s"
-    raise SourceError(cause)  # out here, or FFmpeg's fault would hang on as its context, with address and password
+class SnapshotCapture:
+    """A camera that gives one picture for each request, asked at `source.max_fps`. Only one thread reads; `close()` may
+    come from any thread.
 
+    Args:
+        address: of the picture.
+        settings: as for `connect`.
+        reader: its first picture, not read yet.
 
-def _options(address: str, settings: SourceSettings) -> dict[str, str]:
-    """What FFmpeg is told before it connects."""
-    # Looking at a stream ends when this much of it has come, and FFmpeg's own 5 s are as long as our patience: a camera
-    # with one picture in 2 s would not open in time.
-    options = {"analyzeduration": str(round(settings.open_timeout_seconds / 2 * 1e6))}
-    if address.lower().startswith(("rtsp:", "rtsps:")):
-        # sound would cost bandwidth, and keep a connection alive whose picture has frozen
-        options |= {"rtsp_transport": settings.transport, "allowed_media_types": "video"}
-    return options
+    Attributes:
+        captured_seconds: `time.monotonic()` when the latest picture was asked for.
+        reason: why the last read gave no picture, one clause; empty before.
+    """
 
+    hardware: Final = False
+    finished: Final = False
 
-@functools.cache
-def _hardware() -> HWAccel | None:
-    """The first kind of graphics card that is here and decodes H.264; None without one."""
-    from av.codec.hwaccel import HWAccel, hwdevices_available
+    def __init__(self, address: str, settings: SourceSettings, reader: VideoReader) -> None:
+        self.frames_per_second = settings.max_fps or SNAPSHOTS_PER_SECOND
+        self.captured_seconds = time.monotonic()
+        self.reason = ""
+        self._address = address
+        self._settings = settings
+        self._reader: VideoReader | None = reader
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._due = self.captured_seconds
 
-    for kind in HARDWARE:
-        if kind not in hwdevices_available():
-            continue
-        accelerator = HWAccel(kind, allow_software_fallback=True)
+    def read(self) -> NDArray[np.uint8] | None:
+        """The next picture, uint8 `[H, W, 3]` BGR, when it is due; None when there is none, or once closed."""
+        self._due = max(self._due, time.monotonic() - 1 / self.frames_per_second)
+        if self._closed.wait(self._due - time.monotonic()):
+            return None
         try:
-            accelerator.create(av.Codec("h264", "r"))
-        except (av.error.FFmpegError, NotImplementedError) as fault:  # no such card, or no driver
-            log.debug("no decoding by %s: %s", kind, fault)
-            continue
-        return accelerator
-    return None
+            reader = self._ask()
+        except SourceError as fault:
+            self.reason = str(fault)
+            return None
+        self._due += 1 / self.frames_per_second
+        picture = reader.read()
+        reader.close()
+        if picture is None:
+            self.reason = reader.reason or "the answer holds no picture"
+            return None
+        return picture.bgr
+
+    def _ask(self) -> VideoReader:
+        with self._lock:
+            reader, self._reader = self._reader, None
+        if reader is not None:
+            return reader
+        self.captured_seconds = time.monotonic()
+        return VideoReader(self._address, self._settings, live=True)
+
+    def close(self) -> None:
+        """Ask no more. Twice does no harm."""
+        self._closed.set()
+        with self._lock:
+            reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.close()

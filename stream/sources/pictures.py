@@ -1,12 +1,16 @@
-"""`PictureSource`: one picture, or a folder of them."""
+"""`PictureSource`: one picture, a folder of them, or those that a pattern names."""
 
 from __future__ import annotations
 
+import glob
+import itertools
 import logging
 import os
+import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,9 +22,58 @@ from stream.frame import Frame
 from stream.sources.base import SourceInfo
 from stream.sources.status import SourceState, SourceStatus
 
-__all__ = ["PictureSource"]
+__all__ = ["PictureSource", "Pictures", "matching_pictures"]
 
 log = logging.getLogger(__name__)
+
+
+_NUMBER: Final = re.compile(r"%0?(\d*)d")
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """The pictures that a pattern names.
+
+    Attributes:
+        folder: that all of them are in, at some depth.
+        pictures: in the order of their numbers or names.
+    """
+
+    folder: Path
+    pictures: Sequence[Path]
+
+
+def matching_pictures(pattern: Path) -> Pictures | None:
+    """What a numbered name (`img_%04d.png`) or a pattern (`*.jpg`, `**/*.png`) stands for; None if it is neither.
+
+    Raises:
+        SourceError: it stands for no picture.
+    """
+    if _NUMBER.search(pattern.name):
+        found, folder = _numbered(pattern), pattern.parent
+    elif glob.has_magic(str(pattern)):
+        found = sorted(Path(name) for name in glob.glob(str(pattern), recursive=True))
+        plain = itertools.takewhile(lambda part: not glob.has_magic(part), pattern.parts)
+        folder = Path(*plain)
+    else:
+        return None
+    pictures = [file for file in found if is_picture(file)]
+    if not pictures:
+        what = "names files, but none is a picture" if found else "names no file"
+        raise SourceError(f"{printable(pattern)} {what}. Check the pattern; videos are named one by one.")
+    return Pictures(folder, pictures)
+
+
+def _numbered(pattern: Path) -> list[Path]:
+    """The files whose names differ in their number, by number."""
+    before, digits, after = re.split(_NUMBER, pattern.name, maxsplit=1)
+    least = int(digits or 1)
+    name = re.compile(re.escape(before) + rf"(\d{{{least},}})" + re.escape(after))
+    try:
+        matches = [(match, file) for file in pattern.parent.iterdir() if (match := name.fullmatch(file.name))]
+    except OSError:
+        return []
+    return [file for _, file in sorted((int(match[1]), file) for match, file in matches)]
 
 
 class PictureSource(Closing):
@@ -30,6 +83,7 @@ class PictureSource(Closing):
 
     Args:
         path: a picture or a folder.
+        pictures: only these, which lie in the folder, in this order.
         name: what the source is called; None for the path.
 
     Attributes:
@@ -42,13 +96,13 @@ class PictureSource(Closing):
     live: Final = False
     still: Final = True
 
-    def __init__(self, path: str | Path, *, name: str | None = None) -> None:
+    def __init__(self, path: str | Path, pictures: Sequence[Path] | None = None, *, name: str | None = None) -> None:
         self.path = Path(path)
         self.name = name or printable(path)
         self.status = SourceStatus(SourceState.CONNECTING, "", time.monotonic())
         self.skipped: list[tuple[Path, str]] = []
         self._closed = threading.Event()
-        self._pictures = self._find()
+        self._pictures = self._find() if pictures is None else list(pictures)
         self._first = self._open_first()
         height, width = self._first.bgr.shape[:2]
         self.info = SourceInfo(width=width, height=height, frame_count=len(self._pictures))

@@ -36,6 +36,7 @@ class Webcam(Capture):
 
     reason: Final = "the camera gives no picture any more"
     hardware: Final = False
+    finished: Final = False
 
     def __init__(self, address: str | int, settings: SourceSettings) -> None:
         super().__init__(_device(address), cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY)

@@ -9,16 +9,6 @@ import pytest
 
 from index import Examples
 
-SHARED = Path(__file__).parents[3] / "shared"
-
-
-@pytest.fixture
-def shared() -> Path:
-    """The folder of material that is not part of the repository."""
-    if not SHARED.is_dir():
-        pytest.skip("needs the material in ../shared, which is not part of the repository")
-    return SHARED
-
 
 @pytest.fixture
 def seed_prefix(shared: Path) -> Path:

@@ -17,15 +17,6 @@ from pose.weight_files.topdown_file import save_topdown
 from tests.golden.make_pose import made_network
 
 ROOT = Path(__file__).resolve().parents[2]
-SHARED = ROOT.parent / "shared"
-
-
-@pytest.fixture(scope="session")
-def shared() -> Path:
-    """The folder of pictures, clips and parity arrays."""
-    if not SHARED.is_dir():
-        pytest.skip("needs the material in ../shared, which is not part of the repository")
-    return SHARED
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from pose.errors import DeviceError, RuntimeMissing, WeightsError, WeightsMissing
+from pose.errors import DeviceError, PoseError, RuntimeMissing, WeightsError, WeightsMissing
 from pose.estimator import MAX_PEOPLE, PoseEstimator
 from pose.inference.runtimes import choice
 from pose.inference.steps import complete
@@ -60,6 +60,14 @@ def test_the_network_of_a_cpu_is_the_top_down_one(only_made_weights: Path, caplo
     assert estimator.top_down.detector.max_people == MAX_PEOPLE
     assert "picodet-tinypose on cpu in fp32 at 64 px" in caplog.text
     estimator.close()
+    estimator.close()
+
+
+def test_a_top_down_network_looks_at_one_size(only_made_weights: Path) -> None:
+    with pytest.raises(PoseError, match=r"picodet-tinypose looks at a picture at one size.*\[64, 128\]"):
+        opened(image_size=[64, 128])
+    estimator = opened(image_size=[64])
+    assert estimator.image_sizes == (64,)
     estimator.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 
+from pose import crowded
 from pose.errors import PoseError, WeightsError
 from pose.inference.steps import complete, together
 from pose.one_shot import OneShot
@@ -33,7 +35,7 @@ def weights(made_weights: Path) -> Path:
 
 
 def opened(weights: Path, *sizes: int, device: torch.device = CPU, **options: Any) -> OneShot:
-    given = {"precision": "fp32", "person_threshold": THRESHOLD, "iou_threshold": 0.65} | options
+    given = {"precision": "fp32", "runtime": "torch", "person_threshold": THRESHOLD, "iou_threshold": 0.65} | options
     return OneShot(weights, None, device=device, image_sizes=sizes or (192,), **given)
 
 
@@ -135,9 +137,13 @@ def test_people_are_ordered_and_inside_their_picture(network: OneShot) -> None:
         assert ((people.keypoints[..., 2] >= 0) & (people.keypoints[..., 2] <= 1)).all()
 
 
-def test_the_best_so_many_stay(network: OneShot, weights: Path) -> None:
+def test_the_best_so_many_stay(network: OneShot, weights: Path, caplog: pytest.LogCaptureFixture) -> None:
     picture = drawing(120, 160)
     few = opened(weights, max_people=3)
+    crowded._say.cache_clear()
+    with caplog.at_level(logging.WARNING, "pose"):
+        few([picture])
+    assert [record.getMessage() for record in caplog.records if "the best 3 are looked at" in record.getMessage()]
     assert_same_people(few([picture])[0], network([picture])[0].select([0, 1, 2]))
     few.close()
 
@@ -212,6 +218,37 @@ def test_bfloat16_finds_the_same_people(network: OneShot, weights: Path) -> None
     lower = opened(weights, precision="bf16")
     for low, full in zip(lower(pictures), network(pictures), strict=True):
         # 8 bits of mantissa, through some forty layers of random weights.
+        assert low.scores.max() == pytest.approx(full.scores.max(), abs=0.03)
+    lower.close()
+
+
+def test_openvino_finds_what_pytorch_finds(
+    network: OneShot, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In float32, at pictures of several shapes with one compiled network; the second time it comes from the cache."""
+    pytest.importorskip("openvino")
+    monkeypatch.setenv("STANCE_CACHE_DIR", str(tmp_path))
+    sizes = [(120, 160), (160, 120), (300, 300), (121, 160), (90, 320)]
+    pictures = [drawing(*size, seed) for seed, size in enumerate(sizes)]
+    expected = network(pictures)
+    for runtime in ("auto", "openvino"):
+        faster = opened(weights, runtime=runtime)
+        assert (faster.where, faster.precision) == ("cpu", "fp32")
+        for actual, people in zip(complete(together([faster.find(bgr) for bgr in pictures])), expected, strict=True):
+            assert_same_people(actual, people)
+        faster.close()
+    assert len(list(tmp_path.rglob("*.compiled"))) == 1
+
+
+def test_openvino_in_bfloat16_finds_the_same_people(
+    network: OneShot, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("openvino")
+    monkeypatch.setenv("STANCE_CACHE_DIR", str(tmp_path))
+    pictures = [drawing(120, 160, seed) for seed in range(4)]
+    lower = opened(weights, precision="auto", runtime="openvino")
+    for low, full in zip(lower(pictures), network(pictures), strict=True):
+        # As in PyTorch's bfloat16.
         assert low.scores.max() == pytest.approx(full.scores.max(), abs=0.03)
     lower.close()
 

@@ -3,6 +3,9 @@ real RTSP server."""
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import http.server
 import os
 import signal
 import subprocess
@@ -49,21 +52,31 @@ def write_clip(
     size: tuple[int, int] = (192, 128),
     bframes: int = 0,
     rotate: int = 0,
+    gop: int = 10,
+    moving: bool = False,
+    noise: bool = False,
     options: dict[str, str] | None = None,
 ) -> Path:
-    """A stamped clip with the given presentation times in seconds, a keyframe every 10 pictures."""
+    """A stamped clip with the given presentation times in seconds, a keyframe every `gop` pictures. Below the stamp a
+    bar may move, or noise make the file large."""
     import av
 
     ticks = 30_000
     with av.open(str(path), "w", options=options or {}) as container:
         stream = container.add_stream("libx264", rate=30)
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p" if size[1] % 2 == 0 else "yuv444p"
-        stream.options = {"preset": "ultrafast", "bf": str(bframes), "g": "10"}
+        stream.options = {"preset": "ultrafast", "bf": str(bframes), "g": str(gop)}
         stream.codec_context.time_base = stream.time_base = Fraction(1, ticks)
         if rotate:
             stream.metadata["rotate"] = str(rotate)
         for number, seconds in enumerate(times):
-            frame = av.VideoFrame.from_ndarray(stamped(number, *size), "bgr24")
+            bgr = stamped(number, *size)
+            if moving:
+                bgr[size[1] // 2 :, 6 * number : 6 * number + 80] = 250
+            if noise:
+                shape = bgr[size[1] // 2 :].shape
+                bgr[size[1] // 2 :] = np.random.default_rng(number).integers(0, 256, shape, np.uint8)
+            frame = av.VideoFrame.from_ndarray(bgr, "bgr24")
             frame.pts, frame.time_base = round(seconds * ticks), Fraction(1, ticks)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
@@ -300,9 +313,112 @@ def worlds() -> object:
 
 
 @pytest.fixture(scope="session")
-def shared_videos() -> Path:
+def shared_videos(shared: Path) -> Path:
     """The real clips beside the checkout."""
-    videos = ROOT.parent / "shared" / "videos"
-    if not videos.is_dir():
-        pytest.skip("no real clips: ../shared/videos is not there")
-    return videos
+    return shared / "videos"
+
+
+def ffmpeg(*arguments: object) -> None:
+    """Run FFmpeg's own command. Skip where it or an encoder is missing; on the CI machine, which must have it, fail."""
+    need("/usr/bin/ffmpeg", "ffmpeg")
+    command = ["ffmpeg", "-nostdin", "-v", "error", "-y", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "Unknown encoder" in done.stderr and not os.environ.get("CI"):
+        pytest.skip(f"this ffmpeg lacks an encoder: {done.stderr.strip()}")
+    assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
+
+
+class WebServer:
+    """A real HTTP server of a folder, in a thread.
+
+    Args:
+        folder: what it serves.
+        ranges: whether it gives parts of files, as Python's own does not.
+        login: `user:password` that it asks for.
+        answers: content made on the spot, by path: gives `(content type, content)`; None is a 404.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        ranges: bool = False,
+        login: str | None = None,
+        answers: dict[str, Callable[[], tuple[str, bytes] | None]] | None = None,
+    ) -> None:
+        self.asked: list[tuple[float, str]] = []
+        self.folder = folder
+        self.ranges = ranges
+        self.login = login
+        self.answers = answers or {}
+        server = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                with contextlib.suppress(ConnectionError):
+                    server.answer(self)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread.start()
+
+    def answer(self, request: http.server.BaseHTTPRequestHandler) -> None:
+        path = request.path.partition("?")[0]
+        self.asked.append((time.monotonic(), path))
+        if self.login is not None:
+            expected = "Basic " + base64.b64encode(self.login.encode()).decode()
+            if request.headers.get("Authorization") != expected:
+                request.send_response(401)
+                request.send_header("WWW-Authenticate", 'Basic realm="camera"')
+                request.send_header("Content-Length", "0")
+                request.end_headers()
+                return
+        if path in self.answers:
+            made = self.answers[path]()
+        else:
+            file = self.folder / path.lstrip("/")
+            made = ("application/octet-stream", file.read_bytes()) if file.is_file() else None
+        if made is None:
+            request.send_response(404)
+            request.send_header("Content-Length", "0")
+            request.end_headers()
+            return
+        kind, content = made
+        start = 0
+        wanted = request.headers.get("Range")
+        if self.ranges and wanted:
+            start = int(wanted.removeprefix("bytes=").partition("-")[0])
+            request.send_response(206)
+            request.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        else:
+            request.send_response(200)
+        request.send_header("Content-Type", kind)
+        request.send_header("Content-Length", str(len(content) - start))
+        request.end_headers()
+        request.wfile.write(content[start:])
+
+    def address(self, path: str, login: str = "") -> str:
+        return f"http://{login and login + '@'}127.0.0.1:{self._server.server_port}/{path}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+@pytest.fixture
+def web_server(tmp_path: Path) -> Iterator[Callable[..., WebServer]]:
+    """Starts HTTP servers of the test's folder; all are closed at the end."""
+    servers: list[WebServer] = []
+
+    def start(folder: Path | None = None, **options: object) -> WebServer:
+        servers.append(WebServer(folder or tmp_path, **options))  # type: ignore[arg-type]
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()

@@ -131,7 +131,7 @@ def test_run_on_a_picture_and_on_a_folder_of_pictures(tmp_path, capsys):
     assert cv2.imread("one.png").shape == (90, 120, 3)
     assert main(["run", str(folder), *FAST]) == 0
     written = sorted(path.name for path in (tmp_path / "pictures_stance").iterdir())
-    assert written == ["000000.jpg", "000001.jpg"]
+    assert written == ["a.png", "b.jpg"]
 
 
 def test_weights_and_check(clip, capsys):

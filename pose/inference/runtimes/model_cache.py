@@ -6,13 +6,14 @@ import contextlib
 import hashlib
 import logging
 import os
-import sys
 import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Final
 
-__all__ = ["ModelCache", "cache_folder"]
+from pose.cache_folder import cache_folder
+
+__all__ = ["ModelCache"]
 
 log = logging.getLogger(__name__)
 
@@ -20,19 +21,7 @@ MAGIC: Final = b"stance compiled network 1\n"
 DIGEST_BYTES: Final = 32
 SUFFIX: Final = ".compiled"
 KEPT_FILES: Final = 32  # of some 7 MB each; every version of Stance, OpenVINO or weights leaves some behind
-
-
-def cache_folder() -> Path:
-    """Stance's folder in the user's cache folder, or `STANCE_CACHE_DIR`."""
-    if given := os.environ.get("STANCE_CACHE_DIR"):
-        return Path(given)
-    if os.name == "nt":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "stance"
+KEPT_BYTES: Final = 1 << 30  # in all; yolov7-w6-pose alone takes hundreds of MB
 
 
 class ModelCache:
@@ -89,8 +78,11 @@ class ModelCache:
     def _forget_oldest(self) -> None:
         with contextlib.suppress(OSError):  # another process may be at it too
             files = sorted(self.folder.glob(f"*{SUFFIX}"), key=lambda file: file.stat().st_mtime_ns, reverse=True)
-            for file in files[KEPT_FILES:]:
-                file.unlink()
+            total = 0
+            for number, file in enumerate(files):
+                total += file.stat().st_size
+                if number and (number >= KEPT_FILES or total > KEPT_BYTES):
+                    file.unlink()
 
 
 @cache

@@ -211,6 +211,8 @@ class VideoFile:
                 self._mux_held(ticks)
                 if self._sound is not None and next_seconds is None:
                     later = self.last_seconds + max(1.0, 1.5 * self._longest_gap_seconds)
+                    if self._timing.duration_seconds is not None:  # or of the part that was asked for
+                        later = min(later, max(self.last_seconds, self._timing.duration_seconds))
                     self._mux_sound(self._sound.rest(self.last_seconds + shown, later))
                 elif self._sound is not None and next_seconds is not None:
                     self._mux_sound(self._sound.until(next_seconds))

@@ -14,6 +14,7 @@ from av.bitstream import BitStreamFilterContext
 
 from index.building.pictures import printable
 from stream.sources.base import Source
+from stream.sources.video_reader import clock_start
 
 if TYPE_CHECKING:
     from av.audio.codeccontext import AudioCodecContext
@@ -66,7 +67,7 @@ def open_sound(source: Source) -> Sound | None:
 
 
 class Sound:
-    """Packets of sound whose times are `Frame.media_seconds`: zero is where the pictures begin.
+    """Packets of sound whose times are those of `Frame.media_seconds`.
 
     Sound that MP4 can hold is copied, not encoded again; other sound becomes AAC, with at most two channels and with
     silence where it has gaps. Sound that cannot be decoded is left out, and one line of the log says so: it never ends
@@ -83,7 +84,7 @@ class Sound:
         self._container = container
         self._stream = stream
         self._pictures: Any = container.streams.best("video")
-        self._zero = _start_seconds(self._pictures)
+        self._zero = clock_start(container)
         context = stream.codec_context
         coding = stream.codec.canonical_name
         described = coding not in DESCRIBED or context.extradata
@@ -164,7 +165,7 @@ class Sound:
             return ()
 
     def _timed(self, packet: Packet) -> Packet:
-        """The packet, its times counted in samples from where the pictures begin."""
+        """The packet, its times counted in samples by the clock of `Frame.media_seconds`."""
         size = self._stream.codec_context.frame_size or round((packet.duration or 0) * packet.time_base * self.rate)
         if packet.pts is None:
             pts = self._next_pts or 0
@@ -205,11 +206,6 @@ class Sound:
         self._ended = True
         self._ready.clear()
         self._container.close()
-
-
-def _start_seconds(stream: Any) -> Fraction:
-    """When a stream begins, by the file's clock; 0 if there is none, or it does not say."""
-    return Fraction(0) if stream is None or stream.start_time is None else stream.start_time * stream.time_base
 
 
 class _AacEncoder:

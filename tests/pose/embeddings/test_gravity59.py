@@ -65,6 +65,16 @@ def test_what_is_hidden_does_not_count_wherever_it_is_said_to_be() -> None:
     assert (seen(whole) == 1).all()
 
 
+def test_that_a_point_is_hidden_counts_a_fifth() -> None:
+    body = person(0, 0)
+    body[LEGS, 2] = 0.1
+    points = seen(gravity59(body[None]))[0, 46:]  # head, shoulders, elbows, wrists, hips, knees, ankles
+    np.testing.assert_allclose(points[:7], 1)
+    np.testing.assert_allclose(points[-4:], 0.2, atol=1e-6)
+    body[LEGS, 2] = 0.35  # half-way between not seen and seen
+    np.testing.assert_allclose(seen(gravity59(body[None]))[0, -4:], 0.6, atol=1e-6)
+
+
 def test_a_shoulder_is_needed_and_one_is_enough() -> None:
     body = person(0, 0)
     body[K.LEFT_SHOULDER, 2] = 0.0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from pose.embeddings.quality_gate import RejectReason, reject_reasons
+from pose.poses import Poses
 from tests.worlds import person, poses
 
 
@@ -29,3 +31,12 @@ def test_half_a_person_is_no_reason() -> None:
     body = person(0, 0)
     body[11:, 2] = 0.0
     assert reject_reasons(poses(body)) == [None]
+
+
+@pytest.mark.parametrize(("share", "reason"), [(0.08, RejectReason.COLLAPSED), (0.12, None)])
+def test_a_skeleton_within_a_tenth_of_its_box_has_collapsed(share: float, reason: RejectReason | None) -> None:
+    body = person(0, 0)
+    body[5:, 0] = 50
+    body[5:, 1] = np.linspace(50, 50 + 200 * share, 12)
+    someone = Poses(body[None].astype(np.float32), np.array([[0, 0, 100, 200]], np.float32), np.ones(1, np.float32))
+    assert reject_reasons(someone) == [reason]

@@ -23,8 +23,6 @@ from stream.errors import SinkError
 from stream.settings.model import Settings
 from tests.worlds import person
 
-SHARED = Path(__file__).parents[4] / "shared"
-
 
 def stance(*arguments: str) -> int:
     parser = argparse.ArgumentParser(prog="stance")
@@ -185,10 +183,8 @@ def test_a_database_of_one_class(world: Path) -> None:
         stance("evaluate", "--index", "one")
 
 
-def test_the_real_network_on_real_pictures(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    pictures = SHARED / "data" / "postures" / "test"
-    if not pictures.is_dir():
-        pytest.skip("no real pictures: ../shared/data/postures is not there")
+def test_the_real_network_on_real_pictures(shared: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    pictures = shared / "data" / "postures" / "test"
     for part, chosen in (("train", slice(0, 12)), ("test", slice(12, 18))):
         for label in ("bending", "standing"):
             (tmp_path / part / label).mkdir(parents=True)

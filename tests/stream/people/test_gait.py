@@ -90,8 +90,8 @@ def test_who_comes_towards_the_camera_is_told_by_the_feet(rate):
     assert walking > 5 * running
     assert walking > 0.3 * standing  # little is seen of it: the examples decide
     standing, walking, running = gait_likelihoods(run)
-    assert running > 0.8 * walking
-    assert standing < 0.2
+    assert running > 3 * walking  # the shins fold up
+    assert standing < 0.1
 
 
 def test_speeds_are_in_body_heights_per_second():
@@ -139,8 +139,77 @@ def test_a_camera_that_pans_makes_nobody_run():
     assert likeliest(watched(panned, 25.0)) == "standing"
 
 
+@pytest.mark.parametrize("angle", [90.0, 45.0, 0.0])
+def test_shins_fold_up_in_a_run_and_less_in_a_walk(angle):
+    stood, walked, ran = (watched(lambda time, gait=gait: body(time, gait, angle), 25.0) for gait in (None, WALK, RUN))
+    assert stood is not None
+    assert walked is not None
+    assert ran is not None
+    assert stood.shank == pytest.approx(1.0)
+    assert 0.65 < walked.shank < 0.95
+    assert ran.shank < 0.5
+
+
+def test_a_camera_from_above_and_the_size_do_not_change_how_shins_fold():
+    motion = watched(lambda time: body(time, RUN), 25.0)
+    above = watched(lambda time: body(time, RUN, height=90.0) * np.array([1, 0.7, 1], np.float32), 25.0)
+    assert motion is not None
+    assert above is not None
+    assert above.shank == pytest.approx(motion.shank, rel=1e-3)
+
+
+def test_without_shins_nothing_is_said_of_them():
+    def hidden(time: float) -> NDArray[np.float32]:
+        keypoints = body(time, WALK)
+        keypoints[K.LEFT_KNEE, 2] = 0.1
+        return keypoints
+
+    motion = watched(hidden, 25.0)
+    assert motion is not None
+    assert math.isnan(motion.shank)
+    assert motion.swing > 0
+
+
+def test_folded_shins_tell_a_run_from_a_walk_of_the_same_swing_and_travel():
+    assert likeliest(Motion(0.7, 0.1, 0.75)) == "walking"
+    assert likeliest(Motion(0.7, 0.1, 0.4)) == "running"
+
+
+def test_who_stops_is_seen_to_stand_within_a_step():
+    gait = Gait()
+    for number in range(76):
+        seconds = number / 25
+        (motion,) = gait.update([1], body(min(seconds, 2.4), WALK)[None], seconds)
+    assert likeliest(motion) == "standing"  # 0.6 s later
+
+
+@pytest.mark.parametrize(("gait", "name", "travel"), [(None, "standing", 0.0), (WALK, "walking", 0.8)])
+def test_what_the_camera_does_is_no_travel(gait, name, travel):
+    pan = 160.0  # px per second; it follows the walker exactly
+    watcher, motion, last = Gait(), None, 0.0
+    for number in range(51):
+        seconds = number / 25
+        if due := watcher.due(seconds):
+            camera = np.array([[1.0, 0.0, -pan * (seconds - last)], [0.0, 1.0, 0.0]])
+            last = seconds
+        seen = body(seconds, gait) - np.array([pan * seconds, 0, 0], np.float32)
+        (motion,) = watcher.update([1], seen[None], seconds, camera if due else None)
+    assert motion is not None
+    assert motion.travel == pytest.approx(travel, abs=0.03)
+    assert likeliest(motion) == name
+
+
+def test_frames_that_come_too_fast_change_nothing():
+    gait = Gait()
+    for number in range(20):
+        gait.update([1], body(number / 10, WALK)[None], number / 10)
+    (before,) = gait.update([1], body(2.0, WALK)[None], 2.0)
+    assert not gait.due(2.03)
+    assert gait.update([2, 1], np.stack((body(2.03, None), body(2.03, WALK))), 2.03) == [None, before]
+
+
 def test_before_a_step_is_over_and_without_a_torso_nothing_is_said():
-    assert watched(lambda time: body(time, WALK), 25.0, seconds=0.5) is None
+    assert watched(lambda time: body(time, WALK), 25.0, seconds=0.35) is None
 
     def headless(time: float) -> NDArray[np.float32]:
         keypoints = body(time, WALK)
@@ -175,8 +244,8 @@ def test_a_gap_or_a_cut_begins_anew():
     assert gait.update([1], body(2.6, WALK)[None], 2.6) == [None]  # half a second is missing
     for number in range(66, 120):
         gait.update([1], body(number / 25, WALK)[None], number / 25)
-    elsewhere = body(4.8, WALK) + np.array([600.0, 0, 0], np.float32)
-    assert gait.update([1], elsewhere[None], 4.8) == [None]  # a cut: nobody is so fast
+    elsewhere = body(4.88, WALK) + np.array([600.0, 0, 0], np.float32)
+    assert gait.update([1], elsewhere[None], 4.88) == [None]  # a cut: nobody is so fast
 
 
 def test_a_moment_out_of_sight_is_no_gap_and_people_are_kept_apart():

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import pytest
 
+from pose import crowded
 from pose.inference.steps import complete
 from stream.people.pose_finder import PoseFinder
 from stream.people.tracker import Tracker
@@ -219,6 +222,59 @@ def test_a_place_in_which_nobody_is_found_is_not_looked_at_again_for_a_while():
     assert world.looks == 6
 
 
+def test_a_doubtful_detection_is_looked_at_when_it_comes_twice():
+    """Most of those that come once never come again. At the start of a video nothing came before."""
+    world = World()
+    watch = Watch(world)
+    for number in range(40):
+        world.ghosts = [[400 - 60 * (number // 8), 100, 440 - 60 * (number // 8), 200]]  # elsewhere each time
+        world.ghost_score = 0.25
+        watch.frame()
+    assert world.detections == 5
+    assert world.looks == 1
+    for _ in range(16):  # the same one again
+        watch.frame()
+    assert world.looks == 2
+
+
+def test_a_person_of_whom_the_detector_is_not_sure_is_found_at_the_next_detection():
+    world = World()
+    watch = Watch(world)
+    for _ in range(5):
+        watch.frame()
+    world.people, world.score = [person(200, 150)], 0.3
+    when = next(number for number in range(40) if len(watch.frame()[0]) == 1)
+    assert when <= 2 * 0.32 * FPS
+
+
+def test_a_second_box_of_somebody_who_walks_costs_a_look_now_and_then_only():
+    world = World()
+    watch = Watch(world)
+    for number in range(50):
+        x = 100 + 4 * number
+        world.ghosts = [[x - 20, 120, x + 16, 245]]
+        watch.frame(person(x, 150))
+    extra = world.looks - 50
+    assert world.detections == 7
+    assert extra <= 3
+
+
+def test_somebody_whose_label_is_settled_is_looked_at_less_often():
+    world = World()
+    finder = PoseFinder(world, settled_every_seconds=0.2)
+    held = []
+    for number in range(50):
+        world.people = [person(100 + 4 * number, 150)]
+        shifts = {7: np.array([4.0, 0.0])} if number else {}
+        settled = {7} if number < 40 else set()
+        found = complete(finder.find(PICTURE, number / FPS, shifts, settled))
+        held.append(finder.held.tolist())
+        finder.remember([7])
+        np.testing.assert_allclose(found.keypoints[0, :, :2], person(100 + 4 * number, 150)[:, :2], atol=0.01)
+    assert world.looks == 8 + 10  # every fifth frame, then every one
+    assert held[:6] == [[False], [True], [True], [True], [True], [False]]
+
+
 def test_somebody_lying_is_looked_at_upright():
     lying = rotated(person(300, 200), 90)
     world = World(lying)
@@ -235,12 +291,17 @@ def test_somebody_lying_is_looked_at_upright():
     assert list(standing.angles) == [0.0, 0.0]
 
 
-def test_no_more_people_than_there_is_room_for():
+def test_no_more_people_than_there_is_room_for(caplog):
     crowd = [person(60 + 70 * place, 150, 100) for place in range(8)]
     world = World(*crowd, max_people=5)
     watch = Watch(world)
-    for _ in range(20):
-        assert len(watch.frame()[0]) == 5
+    crowded._say.cache_clear()
+    with caplog.at_level(logging.WARNING, "pose"):
+        for _ in range(20):
+            assert len(watch.frame()[0]) == 5
+    assert [record.getMessage() for record in caplog.records] == [
+        "There are more than 5 people in a picture, and the largest 5 are looked at. Raise pose.max_people for more."
+    ]
 
 
 def test_calm_people_are_looked_at_less_often_and_at_once_when_they_move_again():

@@ -22,6 +22,7 @@ class World(TopDown):
         unseen: people that the detector misses, by their place in `people`.
         score: the detector's.
         ghosts: boxes that the detector takes for people.
+        ghost_score: its score of those.
         looks: how many crops were looked at, detection by detection and frame by frame.
         detections: how often the detector ran.
     """
@@ -31,6 +32,7 @@ class World(TopDown):
         self.unseen = set()
         self.score = 0.9
         self.ghosts = []
+        self.ghost_score = 0.5
         self.looks = self.detections = 0
         self.angles = []
         super().__init__(SimpleNamespace(ask=self._detect, max_people=max_people), SimpleNamespace(ask=self._look))
@@ -39,10 +41,10 @@ class World(TopDown):
         self.detections += 1
         seen = [one for place, one in enumerate(self.people) if place not in self.unseen]
         boxes = np.concatenate([poses(*seen).boxes, np.array(self.ghosts, np.float32).reshape(-1, 4)])
-        scores = np.array([self.score] * len(seen) + [0.5] * len(self.ghosts), np.float32)
+        scores = np.array([self.score] * len(seen) + [self.ghost_score] * len(self.ghosts), np.float32)
         return Answer((), lambda _: Detections.upright(boxes, scores))
 
-    def _look(self, bgr, boxes, angles=None, expected=None):
+    def _look(self, bgr, boxes, angles=None, expected=None, *, mirrored=False):
         self.looks += len(boxes)
         self.angles += [] if angles is None else list(angles)
         found = np.stack([self._in(box) for box in boxes]) if len(boxes) else np.zeros((0, 17, 3), np.float32)

@@ -143,7 +143,7 @@ def test_a_server_that_comes_later(rtsp_server, clip, worlds):
         assert frames.take(timeout_seconds=0.1) == []
         server.start()
         (frame,) = frames.take(timeout_seconds=10)
-        assert (frame.number, frame.epoch) == (0, 0)
+        assert frame.epoch == 0  # its number says how many came at once while it connected
 
 
 @pytest.mark.parametrize("level", [logging.INFO, logging.DEBUG], ids=["plain", "verbose"])

@@ -105,7 +105,9 @@ def test_odd_names(clip, tmp_path, monkeypatch):
                 assert sum(1 for _ in source) == 20
                 assert source.name == str(path)
     bad = clip.rename(tmp_path / os.fsdecode(b"\xff.mp4"))
-    assert "Rename the file" in refusal(bad)  # OpenCV 5.0 would end the process with a segmentation fault
+    with open_source(bad) as source:  # OpenCV 5.0 would end the process with a segmentation fault
+        assert sum(1 for _ in source) == 20
+        assert source.name.endswith("\\xff.mp4")
 
 
 def test_an_unknown_scheme():

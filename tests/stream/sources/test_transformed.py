@@ -83,6 +83,14 @@ def test_after_a_gap_no_burst_makes_up_for_it(tmp_path, worlds):
         assert [round(frame.seconds, 2) for frame in source] == [0.0, 0.1, 5.0, 5.1, 5.2]
 
 
+def test_a_frame_a_little_early_is_in_time(tmp_path, worlds):
+    """Cameras' clocks shake: at 10 frames a second a frame that is 8 ms early is the one that was waited for."""
+    times = [0.0, 0.092, 0.192, 0.285, 0.32, 0.4]
+    clip = worlds.write_clip(tmp_path / "clip.mp4", times)
+    with open_source(clip, SourceSettings(max_fps=10)) as source:
+        assert [round(frame.seconds, 3) for frame in source] == [0.0, 0.092, 0.192, 0.32, 0.4]
+
+
 def test_independent_pictures_have_no_rate(tmp_path):
     for number in range(5):
         cv2.imwrite(str(tmp_path / f"{number}.png"), np.zeros((8, 8, 3), np.uint8))

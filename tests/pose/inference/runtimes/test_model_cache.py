@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pose.inference.runtimes.model_cache import KEPT_FILES, ModelCache, cache_folder
+from pose.inference.runtimes import model_cache
+from pose.inference.runtimes.model_cache import KEPT_FILES, ModelCache
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
@@ -53,11 +54,15 @@ def test_the_oldest_files_go(tmp_path: Path) -> None:
 def test_the_users_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("STANCE_CACHE_DIR", str(tmp_path / "own"))
     assert ModelCache().folder == tmp_path / "own" / "compiled"
-    monkeypatch.delenv("STANCE_CACHE_DIR")
-    monkeypatch.setattr("sys.platform", "linux")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / "stance"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert cache_folder() == Path.home() / ".cache" / "stance"
-    monkeypatch.setattr("sys.platform", "darwin")
-    assert cache_folder() == Path.home() / "Library" / "Caches" / "stance"
+
+
+def test_large_files_go_sooner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_cache, "KEPT_BYTES", 1000)
+    cache = ModelCache(tmp_path)
+    for number in range(4):
+        path = cache.path(f"net{number}", "key")
+        cache.write(path, bytes(400))
+        os.utime(path, (number, number))
+    assert {file.name.partition("-")[0] for file in tmp_path.iterdir()} == {"net2", "net3"}
+    cache.write(cache.path("huge", "key"), bytes(5000))  # the newest stays, however large
+    assert [file.name.partition("-")[0] for file in tmp_path.iterdir()] == ["huge"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stream.settings.model import OutputSettings
+from stream.settings.model import OutputSettings, SourceSettings
 from stream.sinks.base import Drawing
 from stream.sinks.video.recording import Recording
 from stream.sinks.video.sound import open_sound
@@ -214,7 +214,7 @@ from pose.poses import Poses
 from stream.sources.file import FileSource
 from stream.sinks.video.recording import Recording
 from stream.scene import Scene
-from stream.settings.model import OutputSettings
+from stream.settings.model import OutputSettings, SourceSettings
 from stream.sinks.base import Drawing
 
 source = FileSource(sys.argv[1])
@@ -238,3 +238,27 @@ def test_playable_with_sound_after_a_kill(tmp_path, worlds, seconds):
     np.testing.assert_allclose(picture_times(tmp_path / "out.mp4"), STEADY[:60], atol=1e-4)
     np.testing.assert_allclose(worlds.beeps_in(tmp_path / "out.mp4"), beeps, atol=0.006)
     assert sound_of(tmp_path / "out.mp4")[1] == pytest.approx(min(seconds, 2), abs=0.03)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "ts"])
+def test_the_sound_of_a_part(tmp_path, worlds, suffix):
+    clip = worlds.write_clip_with_sound(tmp_path / f"clip.{suffix}", STEADY, BEEPS, seconds=3)
+    settings = SourceSettings(start_seconds=1.0, end_seconds=2.0)
+    with FileSource(clip, settings) as source, Recording(tmp_path / "o.mp4", source, output=OutputSettings()) as sink:
+        for frame in source:
+            scene = worlds.empty_scene(frame)
+            sink.write(scene, Drawing(scene, lambda scene: scene.frame.bgr))
+    np.testing.assert_allclose(worlds.beeps_in(tmp_path / "o.mp4"), [0.37], atol=0.03)
+    coding, end = sound_of(tmp_path / "o.mp4")
+    assert (coding, end) == ("aac", pytest.approx(1.0, abs=0.1))
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
+def test_pictures_that_begin_after_the_sound(tmp_path, worlds, suffix):
+    times = [0.5 + n / 30 for n in range(60)]
+    clip = worlds.write_clip_with_sound(tmp_path / f"clip.{suffix}", times, BEEPS, seconds=3)
+    with FileSource(clip) as source:
+        first = next(iter(source)).media_seconds
+    assert first == pytest.approx(0.5, abs=0.03)  # AAC begins with what is not heard
+    annotate(worlds, clip, tmp_path / "o.mp4")
+    np.testing.assert_allclose(worlds.beeps_in(tmp_path / "o.mp4"), [0.0, 0.87, 2.1], atol=0.03)
