@@ -18,6 +18,7 @@ class NetworkDescription:
     Attributes:
         name: what settings and databases call it.
         parts: the weights that it needs.
+        video_parts: further ones that only video needs, whose examples no database holds.
         image_sizes: longest sides of its input in pixels, where settings name none: one on a CPU, one on a GPU.
         person_threshold: people below this score are left out, 0–1.
         apart_threshold: what must be left of somebody's score beside better ones in the same place, 0–1 (see
@@ -31,12 +32,18 @@ class NetworkDescription:
 
     name: str
     parts: tuple[str, ...]
+    video_parts: tuple[str, ...]
     image_sizes: tuple[int, int]
     person_threshold: float
     apart_threshold: float
     high_score_threshold: float
     iou_threshold: float
     judged_threshold: float
+
+    @property
+    def all_parts(self) -> tuple[str, ...]:
+        """The weights that pictures and video need together."""
+        return self.parts + self.video_parts
 
 
 HIGH_SCORE_THRESHOLD: Final = 0.3
@@ -54,6 +61,7 @@ NETWORKS: Final = {
     TOP_DOWN: NetworkDescription(
         TOP_DOWN,
         ("picodet-s", "tinypose"),
+        ("tinypose-small",),
         (320, 320),
         person_threshold=0.2,
         apart_threshold=0.15,
@@ -61,8 +69,8 @@ NETWORKS: Final = {
         iou_threshold=0.6,
         judged_threshold=0.2,
     ),
-    "yolov7-w6-pose": NetworkDescription("yolov7-w6-pose", ("yolov7-w6-pose",), (416, 640), **_ONE_SHOT),
-    "yolov7-tiny-pose": NetworkDescription("yolov7-tiny-pose", ("yolov7-tiny-pose",), (416, 416), **_ONE_SHOT),
+    "yolov7-w6-pose": NetworkDescription("yolov7-w6-pose", ("yolov7-w6-pose",), (), (416, 640), **_ONE_SHOT),
+    "yolov7-tiny-pose": NetworkDescription("yolov7-tiny-pose", ("yolov7-tiny-pose",), (), (416, 416), **_ONE_SHOT),
 }
 
 
