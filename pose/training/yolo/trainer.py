@@ -17,7 +17,7 @@ from torch.nn.utils import clip_grad_norm_
 from tqdm import tqdm
 
 from pose.datasets.labelled import LabelledPicture
-from pose.errors import TrainingError
+from pose.errors import TrainingError, reason_of
 from pose.inference.device import cpu_has_bf16
 from pose.networks.yolov7_pose import YoloPose
 from pose.training.average import AverageWeights
@@ -84,7 +84,7 @@ class Trainer:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise TrainingError(f"{self.folder} cannot be made: {error.strerror}. Name another.") from error
+            raise TrainingError(f"{self.folder} cannot be made: {reason_of(error)}. Name another.") from error
         self._pictures = pictures
         self._evaluate = evaluate
         self._model = model.to(self.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
