@@ -75,7 +75,7 @@ class Variants:
         if network is None:
             raise SystemExit(f"{self.estimator.network} has no detector and keypoint network of its own.")
         self._asked: list[tuple[Runtime, Any]] = []
-        runtimes = (network.detector.runtime, network.keypoints.runtime)
+        runtimes = (network.detector.runtime, *network.keypoints.runtimes)
         submits = [runtime.submit for runtime in runtimes]
         for runtime, submit in zip(runtimes, submits, strict=True):
             runtime.submit = partial(self._note, runtime, submit)  # type: ignore[method-assign]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +78,9 @@ def about(estimator: PoseEstimator) -> dict[str, Any]:
     }
 
 
+Submit = Callable[["NDArray[np.uint8]"], "Future[Arrays]"]
+
+
 class Calls:
     """Counts the crops and the whole pictures that a top-down network is asked about; of another one nothing.
 
@@ -88,17 +93,18 @@ class Calls:
         self.crops = self.detections = 0
         if (network := estimator.top_down) is None:
             return
-        submit_crops, submit_pictures = network.keypoints.runtime.submit, network.detector.runtime.submit
+        submit_pictures = network.detector.runtime.submit
 
-        def crops(pictures: NDArray[np.uint8]) -> Future[Arrays]:
+        def crops(submit: Submit, pictures: NDArray[np.uint8]) -> Future[Arrays]:
             self.crops += len(pictures)
-            return submit_crops(pictures)
+            return submit(pictures)
 
         def whole(pictures: NDArray[np.uint8]) -> Future[Arrays]:
             self.detections += len(pictures)
             return submit_pictures(pictures)
 
-        network.keypoints.runtime.submit = crops  # type: ignore[method-assign]
+        for runtime in network.keypoints.runtimes:
+            runtime.submit = partial(crops, runtime.submit)  # type: ignore[method-assign]
         network.detector.runtime.submit = whole  # type: ignore[method-assign]
 
     def take(self, frames: int) -> dict[str, float]:

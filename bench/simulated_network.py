@@ -89,7 +89,7 @@ class _Keypoints:
         __: object = None,
         ___: object = None,
         *,
-        mirrored: bool = False,
+        thorough: bool = False,
     ) -> Answer[NDArray[np.float32]]:
         keypoints = self._simulation.look(boxes)
         return Answer((), lambda _: keypoints)

@@ -52,6 +52,11 @@ class KeypointFinder:
         self.small = small
         self._stage = stage
 
+    @property
+    def runtimes(self) -> tuple[Runtime, ...]:
+        """For large crops, and for small ones if they have one of their own."""
+        return (self.runtime,) if self.small is None else (self.runtime, self.small)
+
     def ask(
         self,
         bgr: NDArray[np.uint8],
