@@ -7,12 +7,11 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from index.classification import Classification, Unknown, vote
+from index.classification import DECISION_RULE, Classification, DecisionRule, Unknown, vote
 from index.errors import DatabaseDamaged
 from index.reembedding import embed_again
 from index.rows import Added, Rows
@@ -28,12 +27,9 @@ from index.storage.manifest import Manifest
 from index.storage.provenance import Network, Provenance
 from pose.embeddings.registry import DEFAULT_EMBEDDING, Embedding, get_embedding
 
-__all__ = ["NEIGHBOURS", "PostureIndex"]
+__all__ = ["PostureIndex"]
 
 log = logging.getLogger(__name__)
-
-NEIGHBOURS: Final = 32
-"""So many neighbours vote by default."""
 
 
 class PostureIndex:
@@ -209,39 +205,27 @@ class PostureIndex:
             except DatabaseDamaged:  # a kind of FAISS index that cannot give its vectors back
                 return Matches(*self._rows.neighbours.search(embeddings, k))
 
-    def vote(self, matches: Matches, min_probability: float = 0.5, min_margin: float = 0.0) -> list[Classification]:
+    def vote(self, matches: Matches, rule: DecisionRule = DECISION_RULE) -> list[Classification]:
         """What each person's neighbours call the posture; see `index.classification.vote`."""
         with self._lock:
             codes, classes, calibration = self._rows.codes, self._rows.classes, self.calibration
-        return vote(
-            matches,
-            codes,
-            classes,
-            min_probability=min_probability,
-            min_margin=min_margin,
-            radius=calibration.radius,
-            bandwidth=calibration.bandwidth,
-        )
+        return vote(matches, codes, classes, rule, radius=calibration.radius, bandwidth=calibration.bandwidth)
 
     def classify(
         self,
         embeddings: NDArray[np.float32],
-        k: int = NEIGHBOURS,
-        min_probability: float = 0.5,
-        min_margin: float = 0.0,
+        rule: DecisionRule = DECISION_RULE,
         reject_reasons: Sequence[str | None] | None = None,
     ) -> list[Classification]:
         """Search and vote: one `Classification` per row.
 
         Args:
             embeddings: float32 `[N, D]`; a row with NaN is unknown.
-            k: how many neighbours vote.
-            min_probability: probability below which a posture is unknown, 0–1.
-            min_margin: lead over the second label below which it is unknown, 0–1.
+            rule: how many neighbours vote, and what a label needs.
             reject_reasons: why people could not be embedded, N of `quality_gate`; too few keypoints by default.
         """
         with self._lock:
-            classifications = self.vote(self.search(embeddings, k), min_probability, min_margin)
+            classifications = self.vote(self.search(embeddings, rule.k), rule)
         for row, reason in enumerate(reject_reasons or ()):
             if reason is not None:
                 classifications[row] = replace(classifications[row], reason=Unknown(reason))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import logging
 import os
 import signal
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 done, 2 a fault the user can cure, 130 ctrl-C, 143 terminated. A bug is a traceback and 1.
     """
+    _write_any_character()
     parser = _parser()
     args = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO if args.verbose else logging.WARNING, format="%(message)s")
@@ -75,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     from stream.commands import evaluate_pose as evaluate_pose_command
     from stream.commands import evaluate_video as evaluate_video_command
     from stream.commands import export as export_command
+    from stream.commands import import_pair as import_command
     from stream.commands import info as info_command
     from stream.commands import query as query_command
     from stream.commands import reembed as reembed_command
@@ -99,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
         run_command,
         build_command,
         add_command,
+        import_command,
         info_command,
         reembed_command,
         query_command,
@@ -130,6 +134,13 @@ def _version() -> str:
     with contextlib.suppress(PackageNotFoundError):
         return version("stance")
     return "(not installed)"
+
+
+def _write_any_character() -> None:
+    """Escape what the terminal's encoding does not have, as under LC_ALL=C, instead of failing over a file's name."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _in_main_thread() -> bool:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import torch
 
 from pose.errors import TrainingError
+from pose.system_errors import plain_reason
 
 __all__ = ["load_state", "save_state"]
 
@@ -28,7 +29,7 @@ def save_state(state: dict[str, Any], file: Path) -> None:
         os.replace(part, file)
     except (OSError, RuntimeError) as error:  # PyTorch's zip writer tells a full disk as a RuntimeError
         part.unlink(missing_ok=True)
-        raise TrainingError(f"{file} cannot be written: {error}. Is the disk full?") from error
+        raise TrainingError(f"{file} cannot be written: {plain_reason(error)}. Is the disk full?") from error
 
 
 def load_state(file: Path) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def network_of(file: Path, expected: str | None = None) -> str:
             length = int.from_bytes(stream.read(8), "little")
             header = json.loads(stream.read(length)) if length <= LARGEST_HEADER else {}
         found = header.get("__metadata__", {}).get("network")
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, RecursionError, MemoryError) as error:
         raise WeightsError(f"{file} is not a whole safetensors file. Fetch or copy it again.") from error
     if not isinstance(found, str):
         if expected is not None:

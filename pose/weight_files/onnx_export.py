@@ -18,6 +18,7 @@ from pose.inference.runtimes.runtime import IMAGENET_RGB
 from pose.networks.architecture import NETWORKS
 from pose.networks.deploy import fuse
 from pose.networks.picodet import STRIDES, PicoDet, PicoDetBoxes
+from pose.system_errors import plain_reason
 from pose.weight_files.checkpoint import load_network
 from pose.weight_files.digest import sha256
 from pose.weight_files.topdown_file import TOPDOWN_NETWORKS, load_topdown
@@ -86,7 +87,7 @@ def export_onnx(
     except OSError as error:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
-        raise WeightsError(f"{path} cannot be written: {error.strerror or error}.") from error
+        raise WeightsError(f"{path} cannot be written: {plain_reason(error)}.") from error
 
 
 def export_network(name: str, file: str | Path, path: str | Path, size: int | None = None) -> dict[str, str]:

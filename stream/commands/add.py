@@ -29,6 +29,9 @@ def register(subparsers: Any) -> None:
     parser.add_argument("folder", metavar="FOLDER", help="holds one folder per posture, such as FOLDER/standing/*.jpg")
     parser.add_argument("--index", metavar="PREFIX", help=f"the database's files without suffix ({DEFAULT_PREFIX})")
     parser.add_argument("--people", choices=PEOPLE, default="best", help="the most prominent person, or all (best)")
+    parser.add_argument(
+        "--merge-alike", action="store_true", help="make postures one whose names differ only in case or spaces"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON, and nothing else, on standard output")
     parser.set_defaults(run=_add)
 
@@ -47,6 +50,7 @@ def _add(args: argparse.Namespace, settings: Settings) -> int:
             LazyEstimator(settings, index),
             prefix=path,
             people=args.people,
+            merge_alike=args.merge_alike,
             min_keypoints=settings.pose.min_keypoints,
             keypoint_threshold=settings.pose.keypoint_threshold,
             min_person_px=settings.pose.min_person_px,

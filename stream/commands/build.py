@@ -38,6 +38,9 @@ def register(subparsers: Any) -> None:
     )
     parser.add_argument("--replace", action="store_true", help="build anew although there is a database")
     parser.add_argument("--keypoints", metavar="FILE.npz", help="take keypoints from here and run no network")
+    parser.add_argument(
+        "--merge-alike", action="store_true", help="make postures one whose names differ only in case or spaces"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON, and nothing else, on standard output")
     parser.set_defaults(run=_build)
 
@@ -53,6 +56,7 @@ def _build(args: argparse.Namespace, settings: Settings) -> int:
             replace=args.replace,
             device=settings.index.device,
             people=args.people,
+            merge_alike=args.merge_alike,
             min_keypoints=settings.pose.min_keypoints,
             keypoint_threshold=settings.pose.keypoint_threshold,
             min_person_px=settings.pose.min_person_px,

@@ -58,7 +58,7 @@ def read_true_postures(path: str | Path, classes: Collection[str]) -> list[TrueP
     except FileNotFoundError as error:
         raise IntervalsError(f"{path} is missing. Name a file of true postures.") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise IntervalsError(f"{path} cannot be read as CSV ({error}).") from error
+        raise IntervalsError(f"{path} cannot be read as CSV. Save it as UTF-8 text with commas.") from error
     intervals: list[TruePosture] = []
     for number, row in lines:
         interval = _interval(f"{path} line {number}", row, classes)

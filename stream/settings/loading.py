@@ -11,7 +11,10 @@ from typing import Any, Final, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from index.building.pictures import printable
+from pose.system_errors import plain_reason
 from stream.errors import ConfigurationError
+from stream.settings.expected import expected, shown
 from stream.settings.model import Settings
 
 __all__ = ["load_settings"]
@@ -19,6 +22,8 @@ __all__ = ["load_settings"]
 KeyPath = tuple[str, ...]
 
 log = logging.getLogger(__name__)
+
+_DEEPEST: Final = 4
 
 RENAMED: Final[dict[KeyPath, KeyPath]] = {
     ("steadying",): ("keypoint_filter",),
@@ -54,7 +59,7 @@ def load_settings(file: str | Path | None = None, overrides: Sequence[str] = ())
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
-        faults += _sentences(error, places)
+        faults += _sentences(error, places, values)
     if faults:
         raise ConfigurationError("\n".join(faults))
     return settings
@@ -66,16 +71,28 @@ def _read(path: Path, places: dict[KeyPath, str], faults: list[str]) -> dict[str
     except FileNotFoundError:
         faults.append(f"{path} is missing. Name a file that exists, or none for the defaults.")
         return {}
-    except (OSError, UnicodeDecodeError) as error:
-        faults.append(f"{path} cannot be read ({error}).")
+    except UnicodeDecodeError:
+        faults.append(f"{path} is not UTF-8 text. Save it as UTF-8.")
+        return {}
+    except OSError as error:
+        faults.append(
+            f"{path} cannot be read: {plain_reason(error)}. Name a file with settings, and check who may read it."
+        )
         return {}
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
+        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
         line = f" line {mark.line + 1}" if mark else ""
-        faults.append(f"{path}{line}: not YAML: {getattr(error, 'problem', None) or error}.")
+        why = problem or "a character that YAML does not allow"
+        faults.append(f"{path}{line}: not YAML: {why}. Check the colons, quotes and spaces there.")
+        return {}
+    except RecursionError:
+        faults.append(f"{path}: lists or sections are nested too deeply. Settings have two levels.")
+        return {}
+    except ValueError:  # a number or date that Python does not make: 5,000 digits, 30 February
+        faults.append(f"{path}: a number or date in it is impossible. Put text in quotes.")
         return {}
     if values is None:
         return {}
@@ -87,6 +104,8 @@ def _read(path: Path, places: dict[KeyPath, str], faults: list[str]) -> dict[str
 
 
 def _note_places(node: Any, at: KeyPath, file: str, places: dict[KeyPath, str], faults: list[str]) -> None:
+    if len(at) > _DEEPEST:  # no setting is so deep, and aliases may lead round in circles
+        return
     if isinstance(node, yaml.SequenceNode):
         for number, item in enumerate(node.value):
             places[*at, str(number)] = f"{file} line {item.start_mark.line + 1}"
@@ -111,7 +130,7 @@ def _apply(override: str, values: dict[str, Any], places: dict[KeyPath, str], fa
         return
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
         value = text
     section = values
     for part in path[:-1]:
@@ -159,7 +178,7 @@ def _section(values: dict[str, Any], path: KeyPath) -> dict[str, Any] | None:
     return section if isinstance(section, dict) else None
 
 
-def _sentences(error: ValidationError, places: dict[KeyPath, str]) -> Iterable[str]:
+def _sentences(error: ValidationError, places: dict[KeyPath, str], values: dict[str, Any]) -> Iterable[str]:
     told: set[tuple[KeyPath, str]] = set()
     for fault in error.errors():
         # Behind the setting's own name pydantic adds the branch of a union it tried.
@@ -167,21 +186,33 @@ def _sentences(error: ValidationError, places: dict[KeyPath, str]) -> Iterable[s
         while path and path not in places:
             path = path[:-1]
         place = places.get(path, "settings")
-        name = ".".join(path)
-        if fault["type"] == "extra_forbidden":
+        name = printable(".".join(path))
+        if fault["type"] == "invalid_key":
+            sentence = f"{place}: {fault['loc'][-1]!r} is not a setting; names are text."
+        elif fault["type"] == "extra_forbidden":
             sentence = f"{place}: {name} is not a setting; {_near(path)}"
         elif fault["type"] in ("model_type", "model_attributes_type"):
             sentence = f"{place}: {name} is a section, with settings below it."
+        elif fault["type"] == "region":
+            sentence = f"{place}: {name} {shown(fault['input'])}; {fault['msg']}."
         elif fault["type"] == "missing":
             sentence = f"{place}: {name} needs {fault['loc'][-1]}."
-        elif fault["type"] == "string_pattern_mismatch" and path[-1] == "device":
-            sentence = f"{place}: {name} is {fault['input']!r}; use auto, cpu or cuda:0."
         else:
-            message = fault["msg"][0].lower() + fault["msg"][1:]
-            sentence = f"{place}: {name} is {fault['input']!r}; {message.replace('input should', 'it should')}."
+            sentence = f"{place}: {name} {shown(_at(values, path, fault['input']))}; it should be {expected(path)}."
         if (path, place) not in told:  # one sentence for a setting, not one for every branch
             told.add((path, place))
             yield sentence
+
+
+def _at(values: dict[str, Any], path: KeyPath, otherwise: object) -> object:
+    """The value that the user gave at a path; pydantic tells only that of a branch it tried."""
+    value: Any = values
+    for part in path:
+        try:
+            value = value[int(part)] if isinstance(value, list) else value[part]
+        except (KeyError, IndexError, TypeError, ValueError):
+            return otherwise
+    return value
 
 
 def _near(path: KeyPath) -> str:

@@ -20,6 +20,7 @@ from pose.datasets.labelled import LabelledPicture
 from pose.errors import TrainingError
 from pose.inference.device import cpu_has_bf16
 from pose.networks.yolov7_pose import YoloPose
+from pose.system_errors import plain_reason
 from pose.training.average import AverageWeights
 from pose.training.kept_files import BEST, LAST, STATE, write_history
 from pose.training.loop import BAR, LOSS_MEMORY, MAX_BROKEN_STEPS, SAVE_SECONDS
@@ -84,7 +85,7 @@ class Trainer:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise TrainingError(f"{self.folder} cannot be made: {error.strerror}. Name another.") from error
+            raise TrainingError(f"{self.folder} cannot be made: {plain_reason(error)}. Name another.") from error
         self._pictures = pictures
         self._evaluate = evaluate
         self._model = model.to(self.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
