@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pose.detector import PersonDetector
-from pose.inference.crops import CROP_SIZE
+from pose.inference.crops import CROP_SIZE, SMALL_CROP_SIZE
 from pose.inference.runtimes.choice import choose_runtime, open_runtime
 from pose.inference.runtimes.runtime import IMAGENET_RGB, NetworkSpec, Runtime
 from pose.inference.runtimes.workers import MAX_CONCURRENCY, usable_cores
 from pose.keypoint_finder import KeypointFinder
 from pose.top_down import TopDown
+from pose.weight_files.digest import sha256
 from pose.weight_files.network_files import NetworkFiles
 
 if TYPE_CHECKING:
@@ -46,12 +47,11 @@ def open_top_down(
     Raises:
         WeightsError, DeviceError, RuntimeMissing: see `PoseEstimator`.
     """
-    digests = dict(network.parts)
     size = -(-size // DETECTOR_STRIDE) * DETECTOR_STRIDE
 
     def spec(part: str, height: int, width: int) -> NetworkSpec:
         build = partial(_build, part, network.files[part])
-        return NetworkSpec(part, build, digests[part], (height, width), IMAGENET_RGB)
+        return NetworkSpec(part, build, sha256(network.files[part]), (height, width), IMAGENET_RGB)
 
     def opened(part: str, height: int, width: int, called: str) -> Runtime:
         return open_runtime(
@@ -66,13 +66,17 @@ def open_top_down(
     if choose_runtime(runtime, device) == "openvino":
         calls = min(threads or usable_cores(), MAX_CONCURRENCY)
         workers = ThreadPoolExecutor(calls, "network")
-    width, height = CROP_SIZE
+    (width, height), (small_width, small_height) = CROP_SIZE, SMALL_CROP_SIZE
     return TopDown(
         PersonDetector(
             opened("picodet-s", size, size, "detector"), size,
             threshold=threshold, iou_threshold=iou_threshold, max_people=max_people, stage=stage,
         ),
-        KeypointFinder(opened("tinypose", height, width, "keypoints"), stage),
+        KeypointFinder(
+            opened("tinypose", height, width, "keypoints"),
+            opened("tinypose-small", small_height, small_width, "keypoints of small people"),
+            stage=stage,
+        ),
         device,
     )  # fmt: skip
 

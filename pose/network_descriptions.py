@@ -18,6 +18,7 @@ class NetworkDescription:
     Attributes:
         name: what settings and databases call it.
         parts: the weights that it needs.
+        video_parts: further ones that only video needs, whose examples no database holds.
         image_sizes: longest sides of its input in pixels, where settings name none: one on a CPU, one on a GPU.
         person_threshold: people below this score are left out, 0–1.
         apart_threshold: what must be left of somebody's score beside better ones in the same place, 0–1 (see
@@ -37,6 +38,7 @@ class NetworkDescription:
     high_score_threshold: float
     iou_threshold: float
     judged_threshold: float
+    video_parts: tuple[str, ...] = ()
 
 
 HIGH_SCORE_THRESHOLD: Final = 0.3
@@ -60,9 +62,14 @@ NETWORKS: Final = {
         high_score_threshold=HIGH_SCORE_THRESHOLD,
         iou_threshold=0.6,
         judged_threshold=0.2,
+        video_parts=("tinypose-small",),
     ),
-    "yolov7-w6-pose": NetworkDescription("yolov7-w6-pose", ("yolov7-w6-pose",), (416, 640), **_ONE_SHOT),
-    "yolov7-tiny-pose": NetworkDescription("yolov7-tiny-pose", ("yolov7-tiny-pose",), (416, 416), **_ONE_SHOT),
+    "yolov7-w6-pose": NetworkDescription(
+        "yolov7-w6-pose", ("yolov7-w6-pose",), (416, 640), video_parts=(), **_ONE_SHOT
+    ),
+    "yolov7-tiny-pose": NetworkDescription(
+        "yolov7-tiny-pose", ("yolov7-tiny-pose",), (416, 416), video_parts=(), **_ONE_SHOT
+    ),
 }
 
 

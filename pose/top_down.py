@@ -60,18 +60,18 @@ class TopDown:
         asked = self.detector.ask(bgr, turned=True)
         yield asked.futures
         found = asked.result()
-        keypoints = yield from self.look(bgr, found, mirrored=True)
+        keypoints = yield from self.look(bgr, found, thorough=True)
         scores = found.scores * confidence(keypoints)
         order = np.argsort(-scores, kind="stable")
         return Poses(keypoints[order], found.boxes[order], scores[order])
 
-    def look(self, bgr: NDArray[np.uint8], found: Detections, *, mirrored: bool = False) -> Steps[NDArray[np.float32]]:
+    def look(self, bgr: NDArray[np.uint8], found: Detections, *, thorough: bool = False) -> Steps[NDArray[np.float32]]:
         """The keypoints `[N, 17, 3]` of people of whom nothing is known but what the detector says.
 
         Whoever turns out to be turned otherwise is looked at once more, upright; and on both sides, whoever shows too
-        little to tell. `mirrored`: every time in a mirror, too.
+        little to tell. `thorough`: see `KeypointFinder.ask`.
         """
-        asked = self.keypoints.ask(bgr, found.boxes, found.angles, mirrored=mirrored)
+        asked = self.keypoints.ask(bgr, found.boxes, found.angles, thorough=thorough)
         yield asked.futures
         keypoints = asked.result()
         angles = torso_angles(keypoints)
@@ -82,8 +82,8 @@ class TopDown:
             return keypoints
         aside = found.angles[poor] + np.float32(np.pi / 2)
         sides = found.boxes[np.concatenate((poor, poor))]
-        upright = self.keypoints.ask(bgr, found.boxes[turned], angles[turned], keypoints[turned], mirrored=mirrored)
-        both = self.keypoints.ask(bgr, sides, np.concatenate((aside, aside - np.float32(np.pi))), mirrored=mirrored)
+        upright = self.keypoints.ask(bgr, found.boxes[turned], angles[turned], keypoints[turned], thorough=thorough)
+        both = self.keypoints.ask(bgr, sides, np.concatenate((aside, aside - np.float32(np.pi))), thorough=thorough)
         yield (*upright.futures, *both.futures)
         looks = [*zip(turned.tolist(), upright.result(), strict=True)]
         looks += zip([*poor.tolist(), *poor.tolist()], both.result(), strict=True)

@@ -135,9 +135,11 @@ class TrainingLoop(ABC, Generic[S]):
         state = load_state(file)
         own = self._network.state_dict()
         theirs = state.get("network")
-        if not isinstance(theirs, dict) or {n: v.shape for n, v in theirs.items()} != {
+        fits = isinstance(theirs, dict) and {n: v.shape for n, v in theirs.items()} == {
             n: v.shape for n, v in own.items()
-        }:
+        }
+        name = self._header.get("network")
+        if not fits or state.get("name", name) != name:  # networks of one architecture differ by name
             raise TrainingError(f"{file} trains another network. Name its folder, or do not resume.")
         self._network.load_state_dict(theirs)
         self._average.load(state["average"], state["updates"])
@@ -259,6 +261,7 @@ class TrainingLoop(ABC, Generic[S]):
         )
         save_state(
             {
+                "name": self._header.get("network"),
                 "network": self._network.state_dict(),
                 "average": self._average.state,
                 "updates": self._average.updates,

@@ -26,7 +26,7 @@ class NetworkFiles:
 
     Attributes:
         description: what is known of the network.
-        files: of every part.
+        files: of every part, those for video among them.
     """
 
     description: NetworkDescription
@@ -34,8 +34,8 @@ class NetworkFiles:
 
     @cached_property
     def parts(self) -> tuple[tuple[str, str], ...]:
-        """Every part's name and its file's SHA-256, in hexadecimal."""
-        return tuple((part, sha256(file)) for part, file in self.files.items())
+        """Name and SHA-256, in hexadecimal, of the files that keypoints of pictures come from."""
+        return tuple((part, sha256(self.files[part])) for part in self.description.parts)
 
 
 def find_network(wanted: str, given: Path | None = None, *, gpu: bool = False) -> NetworkFiles:
@@ -53,14 +53,14 @@ def find_network(wanted: str, given: Path | None = None, *, gpu: bool = False) -
     """
     if given is not None:
         part = network_of(given, None if wanted in (AUTO, TOP_DOWN) else wanted)
-        by_part = {each: one for one in NETWORKS.values() for each in one.parts}
+        by_part = {each: one for one in NETWORKS.values() for each in _all_parts(one)}
         if part not in by_part:
             raise WeightsError(f"{given} holds weights of {part}; known are {', '.join(by_part)}.")
         description = by_part[part]
         if wanted not in (AUTO, description.name):
             raise WeightsError(f"{given} holds weights of {part}, not of {wanted}.")
         return NetworkFiles(
-            description, {each: given if each == part else find_weights(each) for each in description.parts}
+            description, {each: given if each == part else find_weights(each) for each in _all_parts(description)}
         )
     if wanted == AUTO:
         wanted = TOP_DOWN
@@ -71,4 +71,8 @@ def find_network(wanted: str, given: Path | None = None, *, gpu: bool = False) -
             except WeightsMissing:
                 log.info("There are no weights of %s here, so %s runs on the GPU too.", LARGE, TOP_DOWN)
     description = describe_network(wanted)
-    return NetworkFiles(description, {part: find_weights(part) for part in description.parts})
+    return NetworkFiles(description, {part: find_weights(part) for part in _all_parts(description)})
+
+
+def _all_parts(description: NetworkDescription) -> tuple[str, ...]:
+    return description.parts + description.video_parts

@@ -111,8 +111,8 @@ def export_network(name: str, file: str | Path, path: str | Path, size: int | No
     network, height, width, facts = _opened(name, file)
     if size is not None:
         stride = int(facts["stride"])
-        if name == "tinypose":
-            raise WeightsError(f"tinypose takes {width}×{height} and nothing else. Ask for no other size.")
+        if name != "picodet-s" and name in TOPDOWN_NETWORKS:
+            raise WeightsError(f"{name} takes {width}×{height} and nothing else. Ask for no other size.")
         if size < stride or size % stride:
             raise WeightsError(f"The size {size} is not a multiple of {stride}, which {name} needs.")
         height = width = size

@@ -14,17 +14,22 @@ from typing import Final
 from torch import nn
 
 from pose.errors import WeightsError, WeightsMissing
+from pose.inference.crops import SMALL_CROP_SIZE
 from pose.networks.picodet import PicoDet
 from pose.networks.tinypose import TinyPose
 from pose.weight_files.safetensors_file import halved, listed, read_safetensors, write_safetensors
 
 __all__ = ["TOPDOWN_NETWORKS", "TopdownWeights", "load_topdown", "save_topdown", "topdown_header"]
 
-TOPDOWN_NETWORKS: Final[dict[str, type[PicoDet | TinyPose]]] = {"picodet-s": PicoDet, "tinypose": TinyPose}
+TOPDOWN_NETWORKS: Final[dict[str, type[PicoDet | TinyPose]]] = {
+    "picodet-s": PicoDet,
+    "tinypose": TinyPose,
+    "tinypose-small": TinyPose,
+}
 """Name and class of the networks, each of the published size."""
 
 FIXED: Final = {"classes": "person", "input": "rgb, (x / 255 - mean) / std of ImageNet"}
-KEYPOINTS: Final = {"picodet-s": "none", "tinypose": "coco17"}
+KEYPOINTS: Final = {"picodet-s": "none", "tinypose": "coco17", "tinypose-small": "coco17"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,7 @@ class TopdownWeights:
 
     Attributes:
         network: filled, float32, on the CPU, in evaluation mode.
-        name: `picodet-s` or `tinypose`.
+        name: one of `TOPDOWN_NETWORKS`.
         input_size: width and height in pixels that the weights were trained for.
         origin: where they come from, and under which licence.
         metadata: everything the header says.
@@ -57,7 +62,7 @@ def save_topdown(
 
     Args:
         network: a `PicoDet` or a `TinyPose` of the published size.
-        input_size: width and height in pixels.
+        input_size: width and height in pixels; tells `tinypose` and `tinypose-small` apart.
         origin: where the weights come from, and under which licence.
         notes: further facts for the header, for instance how the weights were trained.
 
@@ -68,11 +73,12 @@ def save_topdown(
     names = [name for name, kind in TOPDOWN_NETWORKS.items() if type(network) is kind]
     if not names:
         raise ValueError(f"{type(network).__name__} is none of {', '.join(TOPDOWN_NETWORKS)}")
+    name = "tinypose-small" if isinstance(network, TinyPose) and input_size == SMALL_CROP_SIZE else names[0]
     state = network.state_dict()
-    published = TOPDOWN_NETWORKS[names[0]]().state_dict()
+    published = TOPDOWN_NETWORKS[name]().state_dict()
     if {key: value.shape for key, value in state.items()} != {key: value.shape for key, value in published.items()}:
-        raise ValueError(f"only a {names[0]} of the published size can be saved")
-    header = topdown_header(names[0], input_size, origin)
+        raise ValueError(f"only a {name} of the published size can be saved")
+    header = topdown_header(name, input_size, origin)
     write_safetensors(Path(file), {key: halved(value) for key, value in state.items()}, {**(notes or {}), **header})
 
 

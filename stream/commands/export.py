@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
-NETWORKS: Final = ("picodet-s", "tinypose", "yolov7-w6-pose", "yolov7-tiny-pose")
+NETWORKS: Final = ("picodet-s", "tinypose", "tinypose-small", "yolov7-w6-pose", "yolov7-tiny-pose")
 """A test holds them to `pose.weight_files.onnx_export.EXPORTABLE`, which would bring PyTorch with it."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from stream.commands.training.options import FRESH, NETWORKS, SHIPPED, YOLO, add_options, refuse_strangers
+from stream.commands.training.options import FRESH, NETWORKS, SHIPPED, YOLO, add_options, listed, refuse_strangers
 
 if TYPE_CHECKING:
     from stream.settings.model import Settings
@@ -36,7 +36,7 @@ def register(subparsers: Any) -> None:
     train.add_argument(
         "--init", metavar="FILE", default=SHIPPED,
         help=f"weights to begin with: a file, {SHIPPED} (the network's own, where they are), or {FRESH}, "
-        f"for {' and '.join(YOLO)} ({SHIPPED})",
+        f"for {listed(YOLO)} ({SHIPPED}); tinypose-small may begin with a file of tinypose, too",
     )  # fmt: skip
     train.add_argument("--resume", action="store_true", help="go on with the training in --out that was stopped")
     add_options(train)
@@ -58,12 +58,12 @@ def _train(args: argparse.Namespace, settings: Settings) -> int:
         from stream.commands.training.yolo import train_yolo
 
         train_yolo(args, data, device, settings)
-    elif args.network == "tinypose":
-        from stream.commands.training.topdown import train_keypoints
-
-        train_keypoints(args, data, device)
-    else:
+    elif args.network == "picodet-s":
         from stream.commands.training.topdown import train_detector
 
         train_detector(args, data, device)
+    else:
+        from stream.commands.training.topdown import train_keypoints
+
+        train_keypoints(args, data, device)
     return 0

@@ -13,6 +13,7 @@ from pose.networks.picodet import PicoDet
 from pose.networks.tinypose import TinyPose
 from pose.networks.yolov7_pose import YoloPose
 from pose.weight_files.checkpoint import save_network
+from pose.weight_files.known_weights import SHIPPED
 from pose.weight_files.topdown_file import save_topdown
 from tests.golden.make_pose import made_network
 
@@ -39,6 +40,7 @@ def made_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
         torch.manual_seed(0)
         save_topdown(PicoDet(), folder / "picodet-s.safetensors", (320, 320), "a seed")
         save_topdown(TinyPose(), folder / "tinypose.safetensors", (192, 256), "a seed")
+        save_topdown(TinyPose(), folder / "tinypose-small.safetensors", (128, 192), "a seed")
     tiny = made_network(Architecture("yolov7-tiny-pose", "short", "leaky_relu_0.1", width=0.125))
     save_network(tiny, folder / "yolov7-tiny-pose.safetensors")
     return folder
@@ -48,7 +50,7 @@ def made_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shipped_weights() -> Path:
     """The folder with the weights that ship."""
     folder = ROOT / "weights"
-    if missing := [part for part in ("picodet-s", "tinypose") if not (folder / f"{part}.safetensors").is_file()]:
+    if missing := [part for part in SHIPPED if not (folder / f"{part}.safetensors").is_file()]:
         pytest.skip(f"needs the weights that ship, and {' and '.join(missing)} are not in weights/")
     return folder
 

@@ -19,6 +19,7 @@ import pytest
 from pose.detector import PersonDetector
 from pose.estimator import PoseEstimator
 from pose.evaluation.oks import oks
+from pose.inference.crops import CROP_SIZE, SMALL_CROP_SIZE
 from pose.inference.runtimes import Arrays, Runtime
 from pose.inference.steps import complete
 from pose.keypoint_finder import KeypointFinder, confidence, torso_angles
@@ -65,25 +66,33 @@ class Looks:
     Args:
         people: `[N, 17, 3]`, pixels of the picture and scores.
         upright, turned: what the scores are multiplied with.
+        size: width and height of its crops, px.
     """
 
-    def __init__(self, people: Sequence[np.ndarray], upright: float = 0.9, turned: float = 0.9) -> None:
+    def __init__(
+        self,
+        people: Sequence[np.ndarray],
+        upright: float = 0.9,
+        turned: float = 0.9,
+        size: tuple[int, int] = CROP_SIZE,
+    ) -> None:
         self.people = people
+        self.width, self.height = size
         self.upright, self.turned = upright, turned
 
     def __call__(self, crops: np.ndarray) -> Arrays:
         return (np.stack([self.look(crop) for crop in crops]),)
 
     def look(self, crop: np.ndarray) -> np.ndarray:
-        assert crop.shape == (256, 192, 3)
-        middle = crop[127, 95, :2]
+        assert crop.shape == (self.height, self.width, 3)
+        middle = crop[self.height // 2 - 1, self.width // 2 - 1, :2]
         somebody = min(self.people, key=lambda one: np.abs(one[:, :2].mean(axis=0) - middle).sum())
         if is_mirrored(crop):  # what looks like somebody's left hand is their right one
             somebody = somebody[list(FLIP)]
         places = np.stack([self.find(crop, point[:2]) for point in somebody])
         seen = self.upright if places[K.LEFT_SHOULDER, 1] < places[K.LEFT_HIP, 1] - 20 else self.turned
-        rows, columns = np.mgrid[:64, :48]
-        maps = np.zeros((17, 64, 48), np.float32)
+        rows, columns = np.mgrid[: self.height // 4, : self.width // 4]
+        maps = np.zeros((17, *rows.shape), np.float32)
         for heat, (x, y), score in zip(maps, places / CELL, somebody[:, 2], strict=True):
             heat[:] = score * seen * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / 8)
         return maps
@@ -99,8 +108,8 @@ class Looks:
 
 def is_mirrored(crop: np.ndarray) -> bool:
     """Whether a crop of a map of places shows it in a mirror."""
-    places = crop[..., :2].astype(int)
-    across, down = places[127, 99] - places[127, 91], places[131, 95] - places[123, 95]
+    places, y, x = crop[..., :2].astype(int), len(crop) // 2, len(crop[0]) // 2
+    across, down = places[y, x + 4] - places[y, x - 4], places[y + 4, x] - places[y - 4, x]
     return bool(across[0] * down[1] < across[1] * down[0])
 
 
@@ -232,11 +241,22 @@ class TestKeypoints:
         people = [person(40, 30, 60), turned(person(140, 90, 90), 40)]
         people[1][K.LEFT_WRIST, 2] = 0.3
         finder = KeypointFinder(cast(Runtime, FakeRuntime(Looks(people, upright=1))))
-        found = finder.ask(map_of_places(), around(people), mirrored=True).result()
+        found = finder.ask(map_of_places(), around(people), thorough=True).result()
         for one, other in zip(found, people, strict=True):
             np.testing.assert_allclose(one[:, :2], other[:, :2], atol=1.0)
             np.testing.assert_allclose(one[:, 2], other[:, 2], atol=0.07)
         assert sum(len(crops) for crops in cast(FakeRuntime, finder.runtime).given) == 4
+
+    def test_people_who_are_small_in_the_picture_have_small_crops(self) -> None:
+        people = [person(20, 30, 60), person(100, 10, 170), turned(person(200, 60, 50), 90)]
+        large, small = (FakeRuntime(Looks(people, upright=1, size=size)) for size in (CROP_SIZE, SMALL_CROP_SIZE))
+        finder = KeypointFinder(cast(Runtime, large), cast(Runtime, small))
+        found = finder.ask(map_of_places(), around(people), np.radians([0, 0, 90]), np.stack(people)).result()
+        for one, other in zip(found, people, strict=True):
+            np.testing.assert_allclose(one[:, :2], other[:, :2], atol=1.0)
+        assert [sum(map(len, runtime.given)) for runtime in (large, small)] == [1, 2]
+        finder.ask(map_of_places(), around(people), thorough=True).result()
+        assert [sum(map(len, runtime.given)) for runtime in (large, small)] == [7, 2]
 
     @pytest.mark.parametrize("degrees", [30, 90, 180, -100])
     def test_turned_crops_show_turned_people_upright(self, degrees: float) -> None:

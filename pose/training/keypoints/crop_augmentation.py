@@ -18,7 +18,7 @@ from pose.datasets.labelled import Visibility
 from pose.inference.crops import CROP_SIZE, PADDING
 from pose.keypoints import FLIP, Keypoint
 
-__all__ = ["CUT_OFF", "CropAugmentation", "Sample", "crop_matrix", "make_sample"]
+__all__ = ["CUT_OFF", "CropAugmentation", "Sample", "crop_matrix", "make_sample", "moved_keypoints"]
 
 CUT_OFF: Final = -2.0  # visibility of a keypoint that is labelled, but no longer in the sample
 LEAST_KEYPOINTS: Final = 4  # labelled ones, for a half body to be made of them
@@ -72,7 +72,7 @@ class Sample:
 
 def crop_matrix(
     box: NDArray[np.floating], turn: float = 0.0, mirrored: bool = False, scale: float = 1.0,
-    shift: tuple[float, float] = (0.0, 0.0),
+    shift: tuple[float, float] = (0.0, 0.0), size: tuple[int, int] = CROP_SIZE,
 ) -> NDArray[np.float64]:  # fmt: skip
     """From pixels of a picture to those of the network's crop around somebody in it, `[2, 3]`.
 
@@ -84,8 +84,9 @@ def crop_matrix(
         mirrored: whether the turned picture is mirrored left to right.
         scale: size of the person over the usual.
         shift: of the crop against the person, x and y in shares of its sides.
+        size: width and height of the crop in pixels.
     """
-    width, height = CROP_SIZE
+    width, height = size
     x1, y1, x2, y2 = (float(value) for value in box)
     cosine, sine = math.cos(math.radians(turn)), math.sin(math.radians(turn))
     # Half the sides of the box around the turned ellipse in the box: nobody fills the corners a turn would stretch to.
@@ -118,7 +119,7 @@ def make_sample(
     x, y = np.clip(rng.normal(0, settings.shift / 2, 2), -settings.shift, settings.shift)
     matrix = crop_matrix(edges, turn, mirrored, scale, (float(x), float(y)))
     pixels = cv2.warpAffine(crop, matrix, CROP_SIZE, flags=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
-    points = _moved(points, matrix, mirrored)
+    points = moved_keypoints(points, matrix, mirrored)
     if rng.random() < settings.blur:
         pixels = _blurred(pixels, rng)
     if rng.random() < settings.colour:
@@ -136,13 +137,23 @@ def _turn(rng: np.random.Generator, settings: CropAugmentation) -> float:
     return float(rng.uniform(-most, most))
 
 
-def _moved(keypoints: NDArray[np.float64], matrix: NDArray[np.float64], mirrored: bool) -> NDArray[np.float64]:
-    known = keypoints[:, 2] > 0
-    xy = keypoints[:, :2] @ matrix[:, :2].T + matrix[:, 2]
-    outside = ((xy < -0.5) | (xy >= np.array(CROP_SIZE) - 0.5)).any(1)
-    visibility = np.where(known & outside, CUT_OFF, keypoints[:, 2])
-    moved = np.concatenate([np.where((visibility > 0)[:, None], xy, 0), visibility[:, None]], 1)
-    return moved[list(FLIP)] if mirrored else moved
+def moved_keypoints(
+    keypoints: NDArray[np.floating], matrix: NDArray[np.float64], mirrored: bool = False,
+    size: tuple[int, int] = CROP_SIZE,
+) -> NDArray[np.float64]:  # fmt: skip
+    """Keypoints `[..., 17, 3]` in a crop of that width and height, those that lie outside of it `CUT_OFF`.
+
+    Args:
+        keypoints: x, y in pixels, and `Visibility` or `CUT_OFF`.
+        matrix: `[2, 3]`, from those pixels to pixels of the crop.
+        mirrored: whether the matrix mirrors, so that left and right keypoints change places.
+    """
+    known = keypoints[..., 2] > 0
+    xy = keypoints[..., :2] @ matrix[:, :2].T + matrix[:, 2]
+    outside = ((xy < -0.5) | (xy >= np.array(size) - 0.5)).any(-1)
+    visibility = np.where(known & outside, CUT_OFF, keypoints[..., 2])[..., None]
+    moved = np.concatenate([np.where(visibility > 0, xy, 0), visibility], -1)
+    return moved[..., list(FLIP), :] if mirrored else moved
 
 
 def _half_body(

@@ -26,7 +26,7 @@ class CropBatch:
     """Samples of one step.
 
     Attributes:
-        pixels: uint8 `[B, 256, 192, 3]`, BGR.
+        pixels: uint8 `[B, 256, 192, 3]`, BGR; of small crops (`small_crops.shrunk`) `[B, 192, 128, 3]`.
         keypoints: float32 `[B, 17, 3]`: x, y in pixels of the sample, and `Visibility` or `CUT_OFF`.
         turns: float `[B]`: degrees by which the people were turned, −180 to 180.
         whole: bool `[B]`: whether nothing was covered.

@@ -28,7 +28,7 @@ class HeatmapLossSettings:
         hidden: weight of a keypoint that is labelled but hidden; one that is seen has 1.
         absent: of one that the label says is not there. Small, because in COCO "not labelled" is often "hidden".
         cut_off: of one that the sample was cut off from, so that it is surely not there.
-        teacher: of the difference to the maps of the network that training began with, where it is asked.
+        teacher: of the difference to the maps of the teacher, where it is asked.
     """
 
     sigma: float = 2.0

@@ -14,7 +14,7 @@ from torch import nn
 from pose.datasets.labelled import LabelledPicture
 from pose.errors import PictureError, TrainingError
 from pose.evaluation.oks import oks
-from pose.inference.crops import CROP_SIZE
+from pose.inference.crops import CROP_SIZE, SMALL_CROP_SIZE
 from pose.inference.heatmaps import decode_heatmaps
 from pose.training.keypoints.crop_augmentation import crop_matrix
 from pose.training.keypoints.crop_batches import normalised
@@ -23,7 +23,7 @@ __all__ = ["TURNS", "HoldOut"]
 
 TURNS: Final = (0, 90, 180, 270)  # degrees clockwise
 LEAST_KEYPOINTS: Final = 5  # labelled, for a person to be judged by
-LEAST_AREA: Final = 32.0**2  # square pixels
+LEAST_AREA: Final = {CROP_SIZE: 32.0**2, SMALL_CROP_SIZE: 16.0**2}  # square pixels of the picture
 THRESHOLDS: Final = np.arange(0.5, 0.96, 0.05)
 BATCH: Final = 16
 
@@ -34,27 +34,33 @@ class HoldOut:
     Args:
         pictures: with labels.
         people: at most so many, spread over the pictures.
+        crop_size: width and height in pixels of what the network is shown, `CROP_SIZE` or `SMALL_CROP_SIZE`. By small
+            crops those are judged who get them in video: people of whom the crop loses no pixel of the picture.
 
     Raises:
-        TrainingError: nobody is labelled well enough.
+        TrainingError: nobody is labelled well enough and of a fitting size.
         PictureError: a picture cannot be read.
     """
 
-    def __init__(self, pictures: Sequence[LabelledPicture], people: int = 150):
+    def __init__(self, pictures: Sequence[LabelledPicture], people: int = 150, crop_size: tuple[int, int] = CROP_SIZE):
         clear = [
             (picture, row)
             for picture in pictures
             for row in range(len(picture))
             if (picture.keypoints[row, :, 2] > 0).sum() >= LEAST_KEYPOINTS
-            and picture.areas[row] >= LEAST_AREA
+            and picture.areas[row] >= LEAST_AREA[crop_size]
             and not picture.crowd[row]
+            and (crop_size != SMALL_CROP_SIZE or crop_matrix(picture.boxes[row], size=crop_size)[0, 0] >= 1)
         ]
+        width, height = crop_size
         if not clear:
-            raise TrainingError(f"Nobody in {len(pictures)} pictures is large and labelled enough to judge by.")
+            raise TrainingError(
+                f"Nobody in {len(pictures)} pictures has a size for crops of {width}×{height} and labels enough to "
+                "judge by. Give others, or none."
+            )
         chosen = [clear[place] for place in np.linspace(0, len(clear) - 1, min(people, len(clear))).round().astype(int)]
         self._labelled = np.stack([picture.keypoints[row] for picture, row in chosen])
         self._areas = np.array([picture.areas[row] for picture, row in chosen])
-        width, height = CROP_SIZE
         self._pixels = np.empty((len(TURNS), len(chosen), height, width, 3), np.uint8)
         self._matrices = np.empty((len(TURNS), len(chosen), 2, 3))  # from the crop to the picture
         image, last = None, None
@@ -64,8 +70,8 @@ class HoldOut:
             if image is None:
                 raise PictureError(f"{picture.path} cannot be read. Repair or remove it, and its labels.")
             for number, turn in enumerate(TURNS):
-                matrix = crop_matrix(picture.boxes[row], turn)
-                self._pixels[number, place] = cv2.warpAffine(image, matrix, CROP_SIZE, flags=cv2.INTER_LINEAR)
+                matrix = crop_matrix(picture.boxes[row], turn, size=crop_size)
+                self._pixels[number, place] = cv2.warpAffine(image, matrix, crop_size, flags=cv2.INTER_LINEAR)
                 self._matrices[number, place] = cv2.invertAffineTransform(matrix)
 
     def __len__(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,12 +17,13 @@ __all__ = [
     "YOLO",
     "add_options",
     "chosen",
+    "listed",
     "named_weights",
     "refuse_strangers",
 ]
 
 YOLO: Final = ("yolov7-tiny-pose", "yolov7-w6-pose")
-TOPDOWN: Final = ("picodet-s", "tinypose")
+TOPDOWN: Final = ("picodet-s", "tinypose", "tinypose-small")
 NETWORKS: Final = (*TOPDOWN, *YOLO)
 """A test holds them to the networks there are, which would bring PyTorch with them."""
 
@@ -54,10 +56,11 @@ class Option:
 OPTIONS: Final = (
     Option("--epochs", "rounds through the pictures, or people (5; yolov7 30)", how={"type": float}),
     Option("--minutes", "train for so long instead", how={"type": float}),
-    Option("--batch", "samples per step (16; yolov7 32, at the first size)", how={"type": int}),
+    Option("--batch", "samples per step (16; tinypose-small 32; yolov7 32, at the first size)", how={"type": int}),
     Option(
         "--learning-rate",
-        "highest (picodet-s 0.0005, in shares of a filter's size; tinypose 0.0001; yolov7 0.002)",
+        "highest (picodet-s 0.0005, in shares of a filter's size; tinypose 0.0001; tinypose-small 0.0004; "
+        "yolov7 0.002)",
         how={"type": float, "metavar": "R"},
     ),
     Option("--evaluations", "how often to judge (10; yolov7 8)", how={"type": int}),
@@ -67,12 +70,12 @@ OPTIONS: Final = (
         how={"metavar": "SET=W", "action": "append"},
     ),
     Option(
-        "--teacher", "weight of the loss that holds the network to what it knew; 0: none (picodet-s 2, tinypose 1.5)",
-        TOPDOWN, {"type": float, "metavar": "W"},
+        "--teacher", "weight of the loss that holds the network to what it knew, tinypose-small to what tinypose "
+        "knows; 0: none (picodet-s 2, tinypose 1.5, tinypose-small 1)", TOPDOWN, {"type": float, "metavar": "W"},
     ),
     Option(
-        "--upright-share", "of the figure that the best weights are chosen by; the rest is for turned people (0.6)",
-        TOPDOWN, {"type": float, "metavar": "SHARE"},
+        "--upright-share", "of the figure that the best weights are chosen by; the rest is for turned people (0.6; "
+        "tinypose-small 1)", TOPDOWN, {"type": float, "metavar": "SHARE"},
     ),
     Option(
         "--sides", "of the squares, with the share of batches that have each (320:0.7,256:0.15,384:0.1,192:0.05)",
@@ -117,8 +120,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     groups: dict[tuple[str, ...], Any] = {NETWORKS: parser}
     for option in OPTIONS:
         if option.networks not in groups:
-            groups[option.networks] = parser.add_argument_group(f"only for {' and '.join(option.networks)}")
+            groups[option.networks] = parser.add_argument_group(f"only for {listed(option.networks)}")
         groups[option.networks].add_argument(option.flag, help=option.text, default=None, **option.how)
+
+
+def listed(names: Sequence[str]) -> str:
+    """As in a sentence: `a, b and c`."""
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
 def refuse_strangers(args: argparse.Namespace) -> None:
@@ -128,7 +136,7 @@ def refuse_strangers(args: argparse.Namespace) -> None:
         TrainingError: one line for each.
     """
     faults = [
-        f"{option.flag} is nothing that {args.network} has; it is for {' and '.join(option.networks)}."
+        f"{option.flag} is nothing that {args.network} has; it is for {listed(option.networks)}."
         for option in OPTIONS
         if args.network not in option.networks and getattr(args, option.name) is not None
     ]

@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import torch
+from torch import nn
 
 from pose.datasets.labelled import LabelledSet
-from pose.errors import TrainingError
+from pose.errors import TrainingError, WeightsError
+from pose.inference.crops import CROP_SIZE, SMALL_CROP_SIZE
 from pose.networks.picodet import PicoDet
 from pose.networks.tinypose import TinyPose
 from pose.training.detector.box_hold_out import BoxHoldOut
@@ -22,10 +24,11 @@ from pose.training.detector.ignored_boxes import with_ignored_boxes
 from pose.training.detector.settings import DetectorTrainingSettings
 from pose.training.kept_files import STATE
 from pose.training.keypoints.crop_cache import packed_once
-from pose.training.keypoints.heatmap_loss import HeatmapLossSettings
 from pose.training.keypoints.hold_out import HoldOut
 from pose.training.keypoints.keypoint_trainer import KeypointTrainer
 from pose.training.keypoints.settings import KeypointTrainingSettings
+from pose.training.keypoints.small_crop_settings import SmallCropTrainingSettings
+from pose.training.keypoints.small_crops import AtSmallCells
 from pose.training.plot import plot_history
 from pose.training.state_file import load_state
 from pose.weight_files.location import find_weights
@@ -41,32 +44,35 @@ log = logging.getLogger(__name__)
 
 COMMON: Final = ("epochs", "minutes", "batch", "learning_rate", "evaluations", "seed", "upright_share")
 CROPS: Final = "crops"
-START_SIZES: Final = {"picodet-s": (320, 320), "tinypose": (192, 256)}  # width and height, pixels
+LARGE, SMALL = "tinypose", "tinypose-small"  # of one architecture, for large and for small crops
+START_SIZES: Final = {"picodet-s": (320, 320), LARGE: CROP_SIZE, SMALL: SMALL_CROP_SIZE}  # width and height, pixels
+KEYPOINT_SETTINGS: Final = {LARGE: KeypointTrainingSettings, SMALL: SmallCropTrainingSettings}
 START_ORIGIN: Final = "PaddleDetection (Apache-2.0)"
 TUNED: Final = ", trained on with stance train"
 
 
 def train_keypoints(args: argparse.Namespace, data: TrainingData, device: torch.device) -> None:
-    """Train `tinypose` on crops of the labelled people, which are packed under --out.
+    """Train `tinypose` or `tinypose-small` on crops of the labelled people, which are packed under --out.
 
     Raises:
         TrainingError, WeightsMissing, WeightsError, PictureError: what the user can cure.
     """
-    settings = KeypointTrainingSettings(
-        **chosen(args, *COMMON),
-        set_weights=named_weights(args.set_weight),
-        loss=_with_teacher(HeatmapLossSettings(), args),
+    kind = KEYPOINT_SETTINGS[args.network]
+    settings = kind(
+        **chosen(args, *COMMON), set_weights=named_weights(args.set_weight), loss=_with_teacher(kind().loss, args)
     )
-    network, header = _network(args)
-    assert isinstance(network, TinyPose)
+    start = _start(args)
+    assert isinstance(start.network, TinyPose)
+    teacher = _teacher(args.network, start) if settings.loss.teacher > 0 else None
     if args.resume:
         load_state(Path(args.out) / STATE)  # a fault is told before anything is packed, not after
-    hold_out = None if data.val is None else HoldOut(data.val.pictures)
+    hold_out = None if data.val is None else HoldOut(data.val.pictures, crop_size=settings.crop_size)
     crops = packed_once(data.pictures, Path(args.out) / CROPS)
-    print(f"tinypose on {device}: {len(data.pictures)} pictures, {len(crops)} people with keypoints{_judges(hold_out)}")
+    people = f"{len(data.pictures)} pictures, {len(crops)} people with keypoints"
+    print(f"{args.network} on {device}: {people}{_judges(hold_out)}")
     trainer = KeypointTrainer(
-        network, crops, args.out, settings, hold_out=hold_out, teach_itself=settings.loss.teacher > 0, device=device,
-        header=header,
+        start.network, crops, args.out, settings, hold_out=hold_out, teacher=teacher, device=device,
+        header=start.header,
     )  # fmt: skip
     _run(trainer, args, KeypointTrainer.PARTS, {"oks_upright": "OKS upright", "oks_turned": "OKS turned"})
 
@@ -82,8 +88,8 @@ def train_detector(args: argparse.Namespace, data: TrainingData, device: torch.d
         **chosen(args, *COMMON), **sides, set_weights=named_weights(args.set_weight),
         loss=_with_teacher(DetectorLossSettings(), args),
     )  # fmt: skip
-    network, header = _network(args)
-    assert isinstance(network, PicoDet)
+    start = _start(args)
+    assert isinstance(start.network, PicoDet)
     learnt, judged = LabelledSet(data.pictures, False), data.val
     for folder in args.ignored_boxes or ():
         if not Path(folder).is_dir():
@@ -94,8 +100,8 @@ def train_detector(args: argparse.Namespace, data: TrainingData, device: torch.d
     people = sum(int((~picture.crowd).sum()) for picture in learnt.pictures)
     print(f"picodet-s on {device}: {len(learnt.pictures)} pictures, {people} people{_judges(hold_out)}")
     trainer = DetectorTrainer(
-        network, learnt.pictures, args.out, settings, hold_out=hold_out, teach_itself=settings.loss.teacher > 0,
-        device=device, header=header,
+        start.network, learnt.pictures, args.out, settings, hold_out=hold_out,
+        teach_itself=settings.loss.teacher > 0, device=device, header=start.header,
     )  # fmt: skip
     _run(trainer, args, DetectorTrainer.PARTS, {"ap_upright": "AP upright", "ap_turned": "AP turned"})
 
@@ -133,8 +139,22 @@ def _sides(text: str) -> dict[int, float]:
     return sides
 
 
-def _network(args: argparse.Namespace) -> tuple[PicoDet | TinyPose, dict[str, str]]:
-    """The network with the weights to begin with, and what files of the weights it learns say of themselves."""
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """What a training begins with.
+
+    Attributes:
+        network: with its weights.
+        name: of the network that these are of.
+        header: what files of the weights it learns say of themselves.
+    """
+
+    network: PicoDet | TinyPose
+    name: str
+    header: dict[str, str]
+
+
+def _start(args: argparse.Namespace) -> _Start:
     name = args.network
     if args.init == FRESH:
         raise TrainingError(
@@ -145,6 +165,19 @@ def _network(args: argparse.Namespace) -> tuple[PicoDet | TinyPose, dict[str, st
     if file.suffix == ".npz":
         network = TOPDOWN_NETWORKS[name]()
         load_start_weights(network, file)
-        return network, topdown_header(name, START_SIZES[name], START_ORIGIN + TUNED)
-    loaded = load_topdown(file, name)
-    return loaded.network, topdown_header(name, loaded.input_size, loaded.origin.removesuffix(TUNED) + TUNED)
+        published = LARGE if name == SMALL else name  # there are no start weights of tinypose-small
+        return _Start(network, published, topdown_header(name, START_SIZES[name], START_ORIGIN + TUNED))
+    loaded = load_topdown(file)
+    if loaded.name != name and (loaded.name, name) != (LARGE, SMALL):
+        raise WeightsError(f"{file} holds weights of {loaded.name}, not of {name}.")
+    size = loaded.input_size if loaded.name == name else START_SIZES[name]
+    return _Start(loaded.network, loaded.name, topdown_header(name, size, loaded.origin.removesuffix(TUNED) + TUNED))
+
+
+def _teacher(name: str, start: _Start) -> nn.Module:
+    """Who answers for upright samples: `tinypose` as it is now. `tinypose-small` has it as its teacher, too: the one it
+    began with, or the one that ships."""
+    if name == LARGE:
+        return start.network
+    large = start.network if start.name == LARGE else load_topdown(find_weights(LARGE), LARGE).network
+    return AtSmallCells(large)

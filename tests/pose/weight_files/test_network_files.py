@@ -31,8 +31,8 @@ def folder(only_made_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_auto_is_top_down_and_every_part_has_its_digest(folder: Path) -> None:
     found = find_network("auto")
     assert found.description.name == "picodet-tinypose"
-    assert found.files == {part: folder / f"{part}.safetensors" for part in ("picodet-s", "tinypose")}
-    assert found.parts == tuple((part, sha256(file)) for part, file in found.files.items())
+    assert found.files == {part: folder / f"{part}.safetensors" for part in ("picodet-s", "tinypose", "tinypose-small")}
+    assert found.parts == tuple((part, sha256(found.files[part])) for part in ("picodet-s", "tinypose"))
 
 
 def test_auto_on_a_gpu_is_the_large_one_where_its_weights_are(
@@ -48,16 +48,16 @@ def test_auto_on_a_gpu_is_the_large_one_where_its_weights_are(
 
 
 @pytest.mark.parametrize("wanted", ["auto", "picodet-tinypose"])
-@pytest.mark.parametrize("part", ["picodet-s", "tinypose"])
+@pytest.mark.parametrize("part", ["picodet-s", "tinypose", "tinypose-small"])
 def test_a_part_that_is_given_takes_the_place_of_the_one_that_would_be_found(
     folder: Path, tmp_path: Path, wanted: str, part: str
 ) -> None:
     given = tmp_path / "mine.safetensors"
     shutil.copy(folder / f"{part}.safetensors", given)
     found = find_network(wanted, given)
-    other = "tinypose" if part == "picodet-s" else "picodet-s"
-    assert found.files == {part: given, other: folder / f"{other}.safetensors"}
-    assert list(found.files) == ["picodet-s", "tinypose"]  # in the description's order
+    parts = ["picodet-s", "tinypose", "tinypose-small"]
+    assert found.files == {each: folder / f"{each}.safetensors" for each in parts} | {part: given}
+    assert list(found.files) == parts  # in the description's order
 
 
 def test_a_network_that_is_given_says_itself_what_it_is(folder: Path, made_weights: Path) -> None:
@@ -77,7 +77,9 @@ def test_weights_of_another_network_than_wanted(folder: Path, made_weights: Path
 def test_weights_of_a_network_nobody_knows(folder: Path, tmp_path: Path) -> None:
     given = tmp_path / "odd.safetensors"
     save_file({"weight": torch.zeros(1)}, given, {"network": "resnet"})
-    with pytest.raises(WeightsError, match=r"holds weights of resnet; known are picodet-s, tinypose, yolov7-w6-pose"):
+    with pytest.raises(
+        WeightsError, match=r"holds weights of resnet; known are picodet-s, tinypose, tinypose-small, yolov7-w6-pose"
+    ):
         find_network("auto", given)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from pose.inference.crops import CROP_SIZE, SMALL_CROP_SIZE
 from pose.networks.picodet import PicoDet
 from pose.networks.tinypose import TinyPose
 from pose.weight_files.topdown_file import save_topdown
@@ -17,7 +18,11 @@ def random_weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A weights file for each network."""
     folder = tmp_path_factory.mktemp("random_weights")
     files = {}
-    for name, kind, size in (("tinypose", TinyPose, (192, 256)), ("picodet-s", PicoDet, (320, 320))):
+    for name, kind, size in (
+        ("tinypose", TinyPose, CROP_SIZE),
+        ("tinypose-small", TinyPose, SMALL_CROP_SIZE),
+        ("picodet-s", PicoDet, (320, 320)),
+    ):
         torch.manual_seed(0)
         network = kind()
         if isinstance(network, PicoDet):

@@ -7,11 +7,13 @@ import pytest
 from pose.networks.architecture import NETWORKS as YOLO_NETWORKS
 from pose.training.detector.settings import DetectorTrainingSettings
 from pose.training.keypoints.settings import KeypointTrainingSettings
+from pose.training.keypoints.small_crop_settings import SmallCropTrainingSettings
 from pose.training.yolo.settings import TrainingSettings
 from pose.weight_files.topdown_file import TOPDOWN_NETWORKS
-from stream.commands.training.options import NETWORKS, OPTIONS, TOPDOWN, YOLO
+from stream.commands.training.options import NETWORKS, OPTIONS, TOPDOWN, YOLO, listed
 
-yolo, detector, keypoints = TrainingSettings(), DetectorTrainingSettings(), KeypointTrainingSettings()
+yolo, detector = TrainingSettings(), DetectorTrainingSettings()
+keypoints, small = KeypointTrainingSettings(), SmallCropTrainingSettings()
 
 
 def test_the_networks_are_those_there_are():
@@ -28,16 +30,21 @@ def pairs(items) -> str:
     ("flag", "defaults"),
     [
         ("--epochs", f"({keypoints.epochs:g}; yolov7 {yolo.epochs:g})"),
-        ("--batch", f"({keypoints.batch}; yolov7 {yolo.batch},"),
+        ("--batch", f"({keypoints.batch}; tinypose-small {small.batch}; yolov7 {yolo.batch},"),
         (
             "--learning-rate",
             f"(picodet-s {detector.learning_rate:g}, in shares of a filter's size; "
-            f"tinypose {keypoints.learning_rate:g}; yolov7 {yolo.learning_rate:g})",
+            f"tinypose {keypoints.learning_rate:g}; tinypose-small {small.learning_rate:g}; "
+            f"yolov7 {yolo.learning_rate:g})",
         ),
         ("--evaluations", f"({keypoints.evaluations}; yolov7 {yolo.evaluations})"),
         ("--seed", f"({keypoints.seed})"),
-        ("--teacher", f"(picodet-s {detector.loss.teacher:g}, tinypose {keypoints.loss.teacher:g})"),
-        ("--upright-share", f"({keypoints.upright_share:g})"),
+        (
+            "--teacher",
+            f"(picodet-s {detector.loss.teacher:g}, tinypose {keypoints.loss.teacher:g}, "
+            f"tinypose-small {small.loss.teacher:g})",
+        ),
+        ("--upright-share", f"({keypoints.upright_share:g}; tinypose-small {small.upright_share:g})"),
         ("--sides", f"({pairs(detector.sides.items())})"),
         ("--val-size", f"(picodet-s 320; yolov7 {yolo.evaluation_size})"),
         ("--sizes", f"({pairs(yolo.sizes)})"),
@@ -51,3 +58,9 @@ def test_the_help_names_the_defaults(flag, defaults):
     assert defaults in option.text
     for name in ("epochs", "batch", "evaluations", "seed", "upright_share"):
         assert getattr(detector, name) == getattr(keypoints, name)
+    for name in ("epochs", "evaluations", "seed"):
+        assert getattr(small, name) == getattr(keypoints, name)
+
+
+def test_names_are_listed_as_in_a_sentence():
+    assert [listed(names) for names in (("a",), ("a", "b"), ("a", "b", "c"))] == ["a", "a and b", "a, b and c"]

@@ -18,11 +18,20 @@ from pose.weight_files.topdown_file import load_topdown
 from stream.cli import main
 from tests.pose.training.conftest import draw_people
 
-QUICK = {"tinypose": ["--batch", "2"], "picodet-s": ["--batch", "2", "--sides", "64:1", "--val-size", "64"]}
-FIGURES = {"tinypose": {"oks_upright", "oks_turned"}, "picodet-s": {"ap_upright", "ap_turned"}}
+KEYPOINT_NETWORKS = ("tinypose", "tinypose-small")
+QUICK = {
+    "tinypose": ["--batch", "2"],
+    "tinypose-small": ["--batch", "2"],
+    "picodet-s": ["--batch", "2", "--sides", "64:1", "--val-size", "64"],
+}
+FIGURES = {
+    "tinypose": {"oks_upright", "oks_turned"},
+    "tinypose-small": {"oks_upright", "oks_turned"},
+    "picodet-s": {"ap_upright", "ap_turned"},
+}
 
 
-@pytest.mark.parametrize("network", ["tinypose", "picodet-s"])
+@pytest.mark.parametrize("network", QUICK)
 def test_from_labelled_pictures_to_weights_that_can_be_used(tmp_path, capsys, random_weights, network):
     draw_people(tmp_path / "made", 3)
     draw_people(tmp_path / "kept", 2, seed=5, prefix="kept")
@@ -36,7 +45,7 @@ def test_from_labelled_pictures_to_weights_that_can_be_used(tmp_path, capsys, ra
     assert "3 pictures, 4 people" in said
     assert "4 samples" in said
     assert {BEST, LAST, STATE, HISTORY, "results.png"} <= {path.name for path in out.iterdir()}
-    assert (out / "crops").is_dir() == (network == "tinypose")
+    assert (out / "crops").is_dir() == (network in KEYPOINT_NETWORKS)
     rows = list(csv.DictReader((out / HISTORY).open()))
     assert len(rows) == 2  # before the first step and after the last
     assert FIGURES[network] <= rows[0].keys()
@@ -48,7 +57,7 @@ def test_from_labelled_pictures_to_weights_that_can_be_used(tmp_path, capsys, ra
     assert loaded.metadata["trained_samples"] == "4"
 
     assert main([*command, "--epochs", "2", "--resume"]) == 0
-    samples = {"tinypose": 8, "picodet-s": 6}[network]  # an epoch is four people, or three pictures
+    samples = 8 if network in KEYPOINT_NETWORKS else 6  # an epoch is four people, or three pictures
     assert f"{samples} samples" in capsys.readouterr().out
     assert load_topdown(out / LAST).metadata["trained_samples"] == str(samples)
 
@@ -58,9 +67,23 @@ def test_a_training_of_one_network_is_not_resumed_as_another(tmp_path, capsys, r
     common = ["train", str(tmp_path / "made"), "--out", str(tmp_path / "out"), "--epochs", "1", "--evaluations", "1"]
     assert main([*common, "--network", "tinypose", "--init", str(random_weights["tinypose"]), *QUICK["tinypose"]]) == 0
     assert "nothing to judge by" in capsys.readouterr().out
-    other = [*common, "--network", "picodet-s", "--init", str(random_weights["picodet-s"]), *QUICK["picodet-s"]]
-    assert main([*other, "--resume"]) == 2
-    assert "trains another network" in capsys.readouterr().err
+    for network in ("picodet-s", "tinypose-small"):
+        other = [*common, "--network", network, "--init", str(random_weights[network]), *QUICK[network]]
+        assert main([*other, "--resume"]) == 2
+        assert "trains another network" in capsys.readouterr().err
+
+
+def test_the_network_for_small_crops_may_begin_as_the_one_for_large_ones(tmp_path, random_weights):
+    """Which then is its teacher, too; so no other weights are looked for."""
+    draw_people(tmp_path / "made", 2)
+    out = tmp_path / "out"
+    begin = ["train", str(tmp_path / "made"), "--network", "tinypose-small", "--init", str(random_weights["tinypose"])]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("stream.commands.training.topdown.find_weights", None)
+        assert main([*begin, "--out", str(out), "--epochs", "1", "--evaluations", "1", "--batch", "2"]) == 0
+    loaded = load_topdown(out / BEST, "tinypose-small")
+    assert loaded.input_size == (128, 192)
+    assert loaded.origin == "random, trained on with stance train"
 
 
 @pytest.mark.parametrize(
@@ -69,10 +92,12 @@ def test_a_training_of_one_network_is_not_resumed_as_another(tmp_path, capsys, r
         (["--network", "tinypose", "--sizes", "0:64"], "--sizes is nothing that tinypose has; it is for yolov7"),
         (["--network", "tinypose", "--sides", "64:1"], "--sides is nothing that tinypose has; it is for picodet-s"),
         (["--network", "picodet-s", "--resident"], "--resident is nothing that picodet-s has"),
-        (["--network", "yolov7-tiny-pose", "--teacher", "1"], "it is for picodet-s and tinypose"),
+        (["--network", "yolov7-tiny-pose", "--teacher", "1"], "it is for picodet-s, tinypose and tinypose-small"),
         (["--network", "tinypose", "--init", "none"], "cannot be trained from nothing"),
         (["--network", "tinypose", "--init", "nowhere.safetensors"], "nowhere.safetensors is missing"),
         (["--network", "tinypose", "--init", "{picodet-s}"], "holds weights of picodet-s, not of tinypose"),
+        (["--network", "tinypose", "--init", "{tinypose-small}"], "holds weights of tinypose-small, not of tinypose"),
+        (["--network", "tinypose-small", "--init", "{picodet-s}"], "holds weights of picodet-s, not of tinypose-small"),
         (["--network", "picodet-s", "--sides", "64"], "--sides '64' is not of the form"),
         (["--network", "picodet-s", "--sides", "64:0"], "one of them above 0"),
         (["--network", "picodet-s", "--sides", "96:1"], "multiples of 64"),
