@@ -76,7 +76,7 @@ def main() -> int:
             start = time.perf_counter()
             frames = watch(args.folder / f"{name}.mp4", estimator, index, settings, min(ends, default=None))
             seconds = time.perf_counter() - start
-            before = reference or frames
+            earlier = reference or frames
             reference = frames if reference is None or variant == "default" else reference
             visits = [visit for visit in read_visits(name) if visit.at_seconds < frames[-1]["seconds"]]
             row = figures[variant][name] = {
@@ -85,7 +85,7 @@ def main() -> int:
                 "labels": judge(frames, marks[name], "live").record(),
                 "switches": switches(frames),
                 "numbers": len({track for frame in frames for track in frame["tracks"] if track is not None}),
-                "oks": [round(one, 4) for one in alike(frames, before if variant == "default" else reference)],
+                "oks": [round(one, 4) for one in alike(frames, earlier if variant == "default" else reference)],
                 "people_per_frame": round(sum(len(frame["boxes"]) for frame in frames) / len(frames), 2),
                 "frames_per_second": round(len(frames) / seconds, 2),
                 **calls.take(len(frames)),

@@ -44,7 +44,7 @@ STRETCHES: Final = {
     "sitting": Stretch("lying", 12.9, 17.8, 1),
     "slipping": Stretch("worker_slips", 0.4, 9.6, 1),
     "street": Stretch("street_pedestrians", 10.2, 18.0, 12),
-    "running": Stretch("running", 0.2, 5.4, 2),
+    "running": Stretch("running", 1.8, 5.4, 1),
 }
 
 

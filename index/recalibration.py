@@ -21,9 +21,10 @@ class Recalibration:
     """The calibration of a database's rows, measured anew once they have grown by a tenth.
 
     Measuring takes a second and more in large databases. It is done on a snapshot, on a thread of its own that ends
-    with it, and without the lock: who classifies meanwhile goes on by the calibration before. Only a thread that taught
-    rows since then waits for what they change, so that what it teaches and then asks has one outcome, however fast the machine is.
-    A database that nobody teaches is measured before its first answer, if its files do not say, and never again.
+    with it, and without the lock: who classifies meanwhile goes on by the calibration before. Only a thread that has
+    taught rows since then waits for what they change, so that what it teaches and then asks has one outcome, however
+    fast the machine is. A database that nobody teaches is measured before its first answer, if its files do not say,
+    and never again.
 
     Thread-safe.
 
@@ -57,7 +58,7 @@ class Recalibration:
         with self._lock:
             if not self._outdated():
                 return self._value
-            if 0 <= self._measured and self._taught.get(threading.current_thread(), 0) <= self._measured:
+            if self._measured >= 0 and self._taught.get(threading.current_thread(), 0) <= self._measured:
                 self._begin()
                 return self._value
         return self.latest()

@@ -14,7 +14,15 @@ __all__ = [
     "TrainingError",
     "WeightsError",
     "WeightsMissing",
+    "reason_of",
 ]
+
+
+def reason_of(error: OSError | UnicodeError) -> str:
+    """Why a file cannot be read or written, in words for a sentence: never `[Errno 13]`."""
+    if isinstance(error, UnicodeError):
+        return "it is not UTF-8 text"
+    return error.strerror or str(error) or type(error).__name__
 
 
 class StanceError(Exception):

@@ -32,13 +32,18 @@ class NetworkDescription:
 
     name: str
     parts: tuple[str, ...]
+    video_parts: tuple[str, ...]
     image_sizes: tuple[int, int]
     person_threshold: float
     apart_threshold: float
     high_score_threshold: float
     iou_threshold: float
     judged_threshold: float
-    video_parts: tuple[str, ...] = ()
+
+    @property
+    def all_parts(self) -> tuple[str, ...]:
+        """The weights that pictures and video need together."""
+        return self.parts + self.video_parts
 
 
 HIGH_SCORE_THRESHOLD: Final = 0.3
@@ -56,20 +61,16 @@ NETWORKS: Final = {
     TOP_DOWN: NetworkDescription(
         TOP_DOWN,
         ("picodet-s", "tinypose"),
+        ("tinypose-small",),
         (320, 320),
         person_threshold=0.2,
         apart_threshold=0.15,
         high_score_threshold=HIGH_SCORE_THRESHOLD,
         iou_threshold=0.6,
         judged_threshold=0.2,
-        video_parts=("tinypose-small",),
     ),
-    "yolov7-w6-pose": NetworkDescription(
-        "yolov7-w6-pose", ("yolov7-w6-pose",), (416, 640), video_parts=(), **_ONE_SHOT
-    ),
-    "yolov7-tiny-pose": NetworkDescription(
-        "yolov7-tiny-pose", ("yolov7-tiny-pose",), (416, 416), video_parts=(), **_ONE_SHOT
-    ),
+    "yolov7-w6-pose": NetworkDescription("yolov7-w6-pose", ("yolov7-w6-pose",), (), (416, 640), **_ONE_SHOT),
+    "yolov7-tiny-pose": NetworkDescription("yolov7-tiny-pose", ("yolov7-tiny-pose",), (), (416, 416), **_ONE_SHOT),
 }
 
 

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 from index import PostureIndex, choose_prefix
 from index.storage.store import DEFAULT_PREFIX
 from stream.errors import SourceError
-from stream.reading.scheduler import Scheduler
 from stream.settings.model import Settings
-from stream.sources.base import Source
-from stream.sources.opening import open_source
 
 if TYPE_CHECKING:
     from pose.estimator import PoseEstimator
+    from stream.reading.scheduler import Scheduler
+    from stream.sources.base import Source
 
 __all__ = [
     "database_prefix",
@@ -90,6 +89,8 @@ def open_from_settings(address: str | int | Path, settings: Settings, *, sources
     Raises:
         SourceError: see `open_source`.
     """
+    from stream.sources.opening import open_source
+
     return open_source(address, settings.source, sources=sources)
 
 
@@ -101,6 +102,8 @@ def make_scheduler(
     Raises:
         SourceError: two sources have one name.
     """
+    from stream.reading.scheduler import Scheduler
+
     names = [source.name for source in sources]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import io
+import errno
+import importlib
 import logging
-import os
-import signal
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
-from types import FrameType
-from typing import Final, NoReturn
+from typing import Final
 
-from pose.errors import StanceError
+from pose.errors import StanceError, reason_of
+from stream.errors import ReaderGone
+from stream.run.signals import EndedBySignal, ending_signals
+from stream.run.standard_streams import flush, log_on_standard_error, prepare, say
 
 __all__ = ["main"]
 
+log = logging.getLogger(__name__)
+
 FAULT: Final = 2
 INTERRUPTED: Final = 130
-TERMINATED: Final = 143
 
+COMMANDS: Final = (
+    "demo", "run", "build", "add", "import", "info", "reembed", "query", "evaluate", "evaluate-video", "check",
+    "cameras", "weights", "export", "evaluate-pose", "train",
+)  # fmt: skip
+"""In the order of the help. Each is in `stream.commands`, with `_` for `-`, and is imported only if it is asked for."""
 
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM: closes everything as ctrl-C does."""
+MODULES: Final = {"import": "import_pair"}
+"""Where the module has another name than the command, because Python has that word itself."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,57 +40,66 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: without the program's name; None takes the process's own.
 
     Returns:
-        The exit code: 0 done, 2 a fault the user can cure, 130 ctrl-C, 143 terminated. A bug is a traceback and 1.
+        The exit code: 0 done, also if whoever reads standard output has seen enough; 2 a fault the user can cure; 129
+        hung up, 130 ctrl-C, 143 terminated. A bug is a traceback and 1.
     """
-    _write_any_character()
-    parser = _parser()
-    args = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO if args.verbose else logging.WARNING, format="%(message)s")
+    prepare()
+    code = 0
+    try:
+        try:
+            with ending_signals():
+                code = _main(sys.argv[1:] if arguments is None else arguments)
+        finally:
+            flush()
+    except BrokenPipeError:  # the reader of our output is gone, as with `| head`
+        with contextlib.suppress(OSError):
+            flush()
+    except OSError as error:
+        say(f"stance: {_sentence(error)}")
+        return FAULT
+    return code
+
+
+def _main(arguments: Sequence[str]) -> int:
+    args = _parser(arguments).parse_args(arguments)
+    logging.getLogger().setLevel(logging.INFO if args.verbose else logging.WARNING)
     for package in ("pose", "index", "stream"):  # what was chosen and why; other libraries' chatter stays away
         logging.getLogger(package).setLevel(logging.DEBUG if args.verbose else logging.INFO)
-    previous = signal.signal(signal.SIGTERM, _terminate) if _in_main_thread() else None
     try:
-        from tqdm.contrib.logging import logging_redirect_tqdm
-
         from stream.settings.loading import load_settings
 
-        with logging_redirect_tqdm():
-            settings = load_settings(args.config, args.set)
-            return int(args.run(args, settings))
+        with log_on_standard_error():
+            return int(args.run(args, load_settings(args.config, args.set)))
+    except ReaderGone:
+        return 0
     except StanceError as error:
-        print(f"stance: {error}", file=sys.stderr)
+        say(f"stance: {error}")
         return FAULT
-    except _Terminated:
-        return TERMINATED
+    except EndedBySignal as signal:
+        return signal.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output is gone, as with `| head`. Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    finally:
-        if previous is not None:
-            signal.signal(signal.SIGTERM, previous)
 
 
-def _parser() -> argparse.ArgumentParser:
-    from stream.commands import add as add_command
-    from stream.commands import build as build_command
-    from stream.commands import cameras as cameras_command
-    from stream.commands import check as check_command
-    from stream.commands import demo as demo_command
-    from stream.commands import evaluate as evaluate_command
-    from stream.commands import evaluate_pose as evaluate_pose_command
-    from stream.commands import evaluate_video as evaluate_video_command
-    from stream.commands import export as export_command
-    from stream.commands import import_pair as import_command
-    from stream.commands import info as info_command
-    from stream.commands import query as query_command
-    from stream.commands import reembed as reembed_command
-    from stream.commands import run as run_command
-    from stream.commands import train as train_command
-    from stream.commands import weights as weights_commands
+def _sentence(error: OSError) -> str:
+    """What the system said, where no part of Stance had a better sentence for it."""
+    log.debug("where it happened", exc_info=error)
+    said = reason_of(error)
+    told = f"{said}." if error.filename is None else f"{error.filename} cannot be used ({said})."
+    cure = next((cure for numbers, cure in CURES if error.errno in numbers), "")
+    return f"{told} {cure}".rstrip()
 
+
+CURES: Final = (
+    ({errno.EACCES, errno.EPERM, errno.EROFS}, "Allow it, or choose another place."),
+    ({errno.ENOSPC, errno.EDQUOT, errno.EFBIG}, "Make room, or choose another place."),
+    ({errno.EIO, errno.ENODEV, errno.ENXIO}, "Is the disk gone? Connect it again."),
+    ({errno.EMFILE, errno.ENFILE}, "Allow more open files (ulimit -n), or name fewer sources."),
+)
+
+
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser of the command that is asked for; of all commands if it is none of them."""
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--config", metavar="FILE", help="settings to read (config.yaml here, if there is one)")
     common.add_argument(
@@ -94,28 +109,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="stance", description="Says what posture every person in a video is in, from folders of example pictures."
     )
-    parser.add_argument("--version", action="version", version=f"stance {_version()}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     adding = _WithParents(commands, common)
-    for module in (
-        demo_command,
-        run_command,
-        build_command,
-        add_command,
-        import_command,
-        info_command,
-        reembed_command,
-        query_command,
-        evaluate_command,
-        evaluate_video_command,
-        check_command,
-        cameras_command,
-        weights_commands,
-        export_command,
-        evaluate_pose_command,
-        train_command,
-    ):
-        module.register(adding)
+    first = arguments[0] if arguments else ""
+    if first not in COMMANDS:
+        parser.add_argument("--version", action="version", version=f"stance {_version()}")
+    for command in () if first == "--version" else (first,) if first in COMMANDS else COMMANDS:
+        module = MODULES.get(command, command.replace("-", "_"))
+        importlib.import_module(f"stream.commands.{module}").register(adding)
     return parser
 
 
@@ -131,26 +132,11 @@ class _WithParents:
 
 
 def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
     with contextlib.suppress(PackageNotFoundError):
         return version("stance")
     return "(not installed)"
-
-
-def _write_any_character() -> None:
-    """Escape what the terminal's encoding does not have, as under LC_ALL=C, instead of failing over a file's name."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-
-
-def _in_main_thread() -> bool:
-    import threading
-
-    return threading.current_thread() is threading.main_thread()
-
-
-def _terminate(_: int, __: FrameType | None) -> NoReturn:
-    raise _Terminated
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from pose.errors import StanceError
 
-__all__ = ["ConfigurationError", "IntervalsError", "SinkError", "SourceError", "StreamError"]
+__all__ = ["ConfigurationError", "IntervalsError", "ReaderGone", "SinkError", "SourceError", "StreamError"]
 
 
 class StreamError(StanceError):
@@ -23,3 +23,7 @@ class SourceError(StreamError, OSError):
 
 class SinkError(StreamError, OSError):
     """An output that cannot be written."""
+
+
+class ReaderGone(SinkError):
+    """Whoever read standard output has ended, as `head` does when it has seen enough: no fault."""

@@ -86,7 +86,9 @@ def scenes(
             recogniser.follow, concurrency=estimator.concurrency, ahead=recogniser.ahead, idle=idle
         )
         stack.callback(followed.close)
-        found: Iterator[Scene] = (scene for several in followed for scene in recogniser.understand(several))
+        found: Generator[Scene, None, None]
+        found = (scene for several in followed for scene in recogniser.understand(several))
+        stack.callback(found.close)
         if offline:
             for one in sources.values():
                 check_offline(one)
@@ -97,6 +99,7 @@ def scenes(
                 unknown_probability=smoothing.unknown_probability,
                 grace_seconds=smoothing.grace_seconds,
             )(found)
+            stack.callback(found.close)
         for scene in found:
             if tally is not None:
                 name = scene.frame.source
@@ -151,8 +154,8 @@ def write(
 ) -> Generator[Scene, None, None]:
     """Write every scene to its sinks, and pass it on.
 
-    Every sink is closed at the end, however it comes: an error, ctrl-C, or nobody asking for more. A sink that fails
-    stops only itself; see `FanOut`.
+    At the end, however it comes (an error, ctrl-C, or nobody asking for more), `found` is closed if it can be, and then
+    every sink. A sink that fails stops only itself; see `FanOut`.
 
     Args:
         found: the scenes.
@@ -172,6 +175,8 @@ def write(
     with ExitStack() as stack:
         out = FanOut(sinks)
         stack.callback(out.close)
+        if isinstance(found, Generator):
+            stack.callback(found.close)
         for scene in found:
             out.write(scene, Drawing(scene, draw))
             yield scene

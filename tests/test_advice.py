@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMAND_LINE = ("stream/commands/", "stream/run/", "stream/cli.py")
+COMMAND_LINE = ("stream/commands/", "stream/run/", "stream/cli.py", "stream/sources/presence.py")
+"""What only the command line calls."""
 MODULES = [
     path
     for package in ("pose", "index", "stream")

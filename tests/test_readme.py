@@ -87,3 +87,16 @@ def test_the_figures_are_those_that_were_measured():
         path = ROOT / "bench" / "results" / f"{file}.json"
         for speed in speeds_in(json.loads(path.read_text())) if path.exists() else ():
             assert f"{speed:.1f}" in MEASURED, f"{file}: {speed}"
+
+
+def test_it_is_short_and_begins_with_what_works_and_what_does_not():
+    lines = README.splitlines()
+    assert len(lines) < 200
+    first_screen = "\n".join(lines[:20])
+    assert first_screen.index("**Works well:**") < first_screen.index("**Does not yet:**")
+    assert max(map(len, lines)) <= 200 or all("|" in line for line in lines if len(line) > 200)
+
+
+def test_the_first_command_needs_nothing_at_hand():
+    (first, *_) = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    assert first.strip().endswith("&& stance demo")

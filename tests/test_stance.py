@@ -44,4 +44,5 @@ def test_the_wheel_holds_it(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     files = set(zipfile.ZipFile(wheel).namelist())
     assert {"stance.py", "stream/cli.py", "index/starter/pose_index.faiss", "pose/weights/README.md"} <= files
+    assert {"stream/sources/demo/recordings.npz", "stream/sources/demo/README.md"} <= files
     assert not any(file.startswith(("tests/", "bench/")) for file in files)

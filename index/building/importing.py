@@ -17,7 +17,7 @@ from index.search.faiss_file import read_faiss
 from index.storage.labels import load_labels
 from pose.array_files import read_arrays
 from pose.embeddings.registry import EMBEDDINGS
-from pose.system_errors import plain_reason
+from pose.errors import reason_of
 
 __all__ = ["import_pair", "read_labels"]
 
@@ -120,4 +120,4 @@ def _content(file: str | Path) -> bytes:
     except FileNotFoundError:
         raise DatabaseMissing(f"{printable(file)} is missing. Name a file that exists.") from None
     except OSError as error:
-        raise DatabaseDamaged(f"{printable(file)} cannot be read: {plain_reason(error)}.") from error
+        raise DatabaseDamaged(f"{printable(file)} cannot be read: {reason_of(error)}.") from error

@@ -16,7 +16,7 @@ from index.building.pictures import ClassPicture
 from index.errors import DatabaseError, DatabaseUnwritable
 from index.posture_index import PostureIndex
 from index.storage import store
-from pose.system_errors import plain_reason
+from pose.errors import reason_of
 
 __all__ = ["PartialBuild"]
 
@@ -91,7 +91,7 @@ class PartialBuild:
             self._options_file.write_text(json.dumps(self._options), encoding="utf-8")
         except OSError as error:
             raise DatabaseUnwritable(
-                f"The database {self.prefix} could not be written: {plain_reason(error)}. Free space or choose "
+                f"The database {self.prefix} could not be written: {reason_of(error)}. Free space or choose "
                 "another place."
             ) from error
 

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.errors import FolderError, FolderMissing
-from pose.errors import PictureError
-from pose.system_errors import plain_reason
+from pose.errors import PictureError, reason_of
 
 __all__ = ["ClassPicture", "Folder", "decode_picture", "find_pictures", "is_picture", "printable", "quiet_opencv"]
 
@@ -82,9 +81,7 @@ def find_pictures(folder: str | Path) -> Folder:
     try:
         entries = sorted(entry for entry in root.iterdir() if not _hidden(entry.name))
     except OSError as error:
-        raise FolderError(
-            f"The folder {printable(root)} cannot be read: {plain_reason(error)}. Check who may."
-        ) from error
+        raise FolderError(f"The folder {printable(root)} cannot be read: {reason_of(error)}. Check who may.") from error
     layout = _LAYOUT.format(printable(root))
     if not entries:
         raise FolderError(f"The folder {printable(root)} is empty. {layout}.")

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from index.errors import DatabaseDamaged, DatabaseUnwritable
-from pose.system_errors import plain_reason
+from pose.errors import reason_of
 
 try:
     import fcntl
@@ -223,7 +223,7 @@ def _explained(prefix: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = plain_reason(error)
+        reason = reason_of(error)
         raise DatabaseUnwritable(
             f"The database {prefix} could not be written: {reason}. Free space or choose another place."
         ) from error

@@ -18,7 +18,7 @@ from index.storage.labels import dump_labels, load_labels
 from index.storage.manifest import Manifest
 from index.storage.rows_file import BARE_EMBEDDING, embedding_name, finite_rows, labels_by_number, read_rows
 from index.storage.suffixes import EXAMPLES, FAISS, LABELS, MANIFEST, SUFFIXES
-from pose.system_errors import plain_reason
+from pose.errors import reason_of
 
 __all__ = [
     "Stored",
@@ -195,7 +195,7 @@ def _read_files(prefix: Path) -> dict[str, bytes | None]:
     except OSError as error:
         if isinstance(error, DatabaseMissing):
             raise
-        raise DatabaseDamaged(f"The database {prefix} cannot be read: {plain_reason(error)}.") from error
+        raise DatabaseDamaged(f"The database {prefix} cannot be read: {reason_of(error)}.") from error
 
 
 def _labels_on_disk(prefix: Path) -> int:

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from pose.datasets.label_faults import Faults, person_faults
 from pose.datasets.labelled import LabelledSet
 from pose.datasets.picture_file import picture_size
-from pose.errors import LabelsError, LabelsMissing, PictureError
+from pose.errors import LabelsError, LabelsMissing, PictureError, reason_of
 from pose.keypoints import KEYPOINT_COUNT
-from pose.system_errors import plain_reason
 
 __all__ = ["read_coco"]
 
@@ -78,7 +77,7 @@ def _load(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes())
     except OSError as error:
-        raise LabelsError(f"{path} cannot be read: {plain_reason(error)}. Make it readable.") from error
+        raise LabelsError(f"{path} cannot be read: {reason_of(error)}. Make it readable.") from error
     except json.JSONDecodeError as error:
         raise LabelsError(
             f"{path} line {error.lineno} column {error.colno} is not JSON: {error.msg}. Write or fetch the file again."

@@ -14,8 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.errors import PictureError
-from pose.system_errors import plain_reason
+from pose.errors import PictureError, reason_of
 
 __all__ = ["picture_size", "read_picture"]
 
@@ -35,7 +34,7 @@ def picture_size(path: str | Path) -> tuple[int, int]:
         with open(path, "rb"):
             pass
     except OSError as error:
-        why = plain_reason(error)
+        why = reason_of(error)
         raise PictureError(f"{path} cannot be read: {why}. Take it out, or make it readable.") from error
     return _size_in_head(path) or read_picture(path).shape[:2]
 

@@ -17,9 +17,8 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 from tqdm import tqdm
 
-from pose.errors import TrainingError
+from pose.errors import TrainingError, reason_of
 from pose.inference.device import cpu_has_bf16
-from pose.system_errors import plain_reason
 from pose.training.average import AverageWeights
 from pose.training.kept_files import BEST, LAST, STATE, write_history
 from pose.training.loop_settings import LoopSettings
@@ -84,7 +83,7 @@ class TrainingLoop(ABC, Generic[S]):
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise TrainingError(f"{self.folder} cannot be made: {plain_reason(error)}. Name another.") from error
+            raise TrainingError(f"{self.folder} cannot be made: {reason_of(error)}. Name another.") from error
         # Channels last is up to 1.5 times as fast as the other order (Zen 5, one thread).
         self._network = network.to(self.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self._average = AverageWeights(self._network, settings.average_decay, average_updates)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Final
 
-from pose.errors import WeightsError, WeightsMissing
+from pose.errors import WeightsError, WeightsMissing, reason_of
 
 __all__ = ["network_of"]
 
@@ -23,7 +23,11 @@ def network_of(file: Path, expected: str | None = None) -> str:
         WeightsMissing: there is no such file.
         WeightsError: it is damaged, says nothing, or is of another network.
     """
-    if not file.is_file():
+    try:
+        present = file.is_file()
+    except OSError as error:
+        raise WeightsError(f"{file} cannot be read ({reason_of(error)}).") from error
+    if not present:
         raise WeightsMissing(f"{file} is missing. See `stance weights list` for what can be fetched.")
     if file.suffix != ".safetensors":  # a published checkpoint
         from pose.weight_files.checkpoint import read_checkpoint
@@ -34,7 +38,9 @@ def network_of(file: Path, expected: str | None = None) -> str:
             length = int.from_bytes(stream.read(8), "little")
             header = json.loads(stream.read(length)) if length <= LARGEST_HEADER else {}
         found = header.get("__metadata__", {}).get("network")
-    except (OSError, ValueError, AttributeError, RecursionError, MemoryError) as error:
+    except OSError as error:
+        raise WeightsError(f"{file} cannot be read ({reason_of(error)}).") from error
+    except (ValueError, AttributeError, RecursionError, MemoryError) as error:
         raise WeightsError(f"{file} is not a whole safetensors file. Fetch or copy it again.") from error
     if not isinstance(found, str):
         if expected is not None:

@@ -53,14 +53,14 @@ def find_network(wanted: str, given: Path | None = None, *, gpu: bool = False) -
     """
     if given is not None:
         part = network_of(given, None if wanted in (AUTO, TOP_DOWN) else wanted)
-        by_part = {each: one for one in NETWORKS.values() for each in _all_parts(one)}
+        by_part = {each: one for one in NETWORKS.values() for each in one.all_parts}
         if part not in by_part:
             raise WeightsError(f"{given} holds weights of {part}; known are {', '.join(by_part)}.")
         description = by_part[part]
         if wanted not in (AUTO, description.name):
             raise WeightsError(f"{given} holds weights of {part}, not of {wanted}.")
         return NetworkFiles(
-            description, {each: given if each == part else find_weights(each) for each in _all_parts(description)}
+            description, {each: given if each == part else find_weights(each) for each in description.all_parts}
         )
     if wanted == AUTO:
         wanted = TOP_DOWN
@@ -71,8 +71,4 @@ def find_network(wanted: str, given: Path | None = None, *, gpu: bool = False) -
             except WeightsMissing:
                 log.info("There are no weights of %s here, so %s runs on the GPU too.", LARGE, TOP_DOWN)
     description = describe_network(wanted)
-    return NetworkFiles(description, {part: find_weights(part) for part in _all_parts(description)})
-
-
-def _all_parts(description: NetworkDescription) -> tuple[str, ...]:
-    return description.parts + description.video_parts
+    return NetworkFiles(description, {part: find_weights(part) for part in description.all_parts})

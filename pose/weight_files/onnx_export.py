@@ -13,12 +13,11 @@ from typing import Final
 
 from torch import Tensor, nn, onnx, zeros
 
-from pose.errors import ExporterMissing, WeightsError
+from pose.errors import ExporterMissing, WeightsError, reason_of
 from pose.inference.runtimes.runtime import IMAGENET_RGB
 from pose.networks.architecture import NETWORKS
 from pose.networks.deploy import fuse
 from pose.networks.picodet import STRIDES, PicoDet, PicoDetBoxes
-from pose.system_errors import plain_reason
 from pose.weight_files.checkpoint import load_network
 from pose.weight_files.digest import sha256
 from pose.weight_files.topdown_file import TOPDOWN_NETWORKS, load_topdown
@@ -87,7 +86,7 @@ def export_onnx(
     except OSError as error:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
-        raise WeightsError(f"{path} cannot be written: {plain_reason(error)}.") from error
+        raise WeightsError(f"{path} cannot be written: {reason_of(error)}.") from error
 
 
 def export_network(name: str, file: str | Path, path: str | Path, size: int | None = None) -> dict[str, str]:

@@ -17,13 +17,14 @@ def register(subparsers: Any) -> None:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "demo",
         help="see what Stance does, without a camera or a clip",
-        description="Play a film of 36 s that ships with Stance, and say what posture everybody in it is in: in a "
+        description="Play a film of 34 s that ships with Stance, and say what posture everybody in it is in: in a "
         "window where there is a display, else into demo_stance.mp4 in this folder. The people are drawn around "
         "keypoints recorded from real ones; the boxes, skeletons, postures and numbers over them are what the networks "
         "and the database that ship find in the film as it plays.",
         epilog="Other commands play the film as the source demo:, or demo:live as a camera.",
     )
     parser.add_argument("--out", metavar="FILE", help="write the annotated film (.mp4) and open no window")
+    parser.add_argument("--replace", action="store_true", help="write over a file that is there, whatever it is")
     parser.add_argument("--quiet", action="store_true", help="no progress bar, status line and summary")
     parser.set_defaults(run=_run)
 
@@ -35,9 +36,10 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
     arguments = [f"demo={DEMO_LIVE if window else DEMO}"]
     arguments += ["--show"] if window else []
     arguments += [] if args.out is None else ["--out", args.out]
+    arguments += ["--replace"] if args.replace else []
     arguments += ["--quiet"] if args.quiet else []
     if window and not args.quiet:
-        print("The film takes 36 s; q in the window ends it.", file=sys.stderr)
+        print("The film takes 34 s; q in the window ends it.", file=sys.stderr)
     code = _stance_run(arguments, settings)
     if not args.quiet:
         print("Next: `stance run 0` for your webcam, `stance run clip.mp4` for a clip of your own.", file=sys.stderr)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from typing import TYPE_CHECKING, Any
 
+from stream.run.standard_streams import say
 from stream.settings.model import Settings
 
 if TYPE_CHECKING:
     from index.posture_index import PostureIndex
     from pose.estimator import PoseEstimator
-    from stream.run.outputs import OpenOutputs, Outputs
+    from stream.run.outputs import OpenOutputs
     from stream.run.tally import Tally
     from stream.sources.base import Source
     from stream.sources.named import NamedAddress
@@ -47,6 +46,10 @@ def register(subparsers: Any) -> None:
     parser.add_argument(
         "--timeline", metavar="FILE", help="write who was in what posture from when to when (.csv, .json or .srt)"
     )
+    parser.add_argument(
+        "--replace", action="store_true", help="write over files that are there, whatever they are; what a run wrote "
+        "before for the same source is replaced without this",
+    )  # fmt: skip
     parser.add_argument("--show", action="store_true", help="show the annotated video in a window; q ends")
     parser.add_argument(
         "--offline", action="store_true", help="look ahead in a recording before a posture is decided: steadier, exact"
@@ -120,7 +123,7 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
             if isinstance(camera, LiveSource) and camera.webcam is not None:
                 check_webcam(camera.webcam, wait=args.wait)
         scheduler = make_scheduler(sources, stage)
-        outputs = plan_outputs(args, sources)
+        outputs = plan_outputs(args, sources, settings)
         for source in sources if args.offline else ():
             check_offline(source)
         index = open_index(settings, args.index)
@@ -132,9 +135,11 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
             warn_of_other_weights(one, estimator)
         _warm_up(estimator, sources)
         profile.clear()
-        opened = open_outputs(outputs, sources, settings, stop, stage, stack, scheduler.drops)
+        opened = open_outputs(outputs, sources, settings, stop, stage, stack, lambda name: tally.of(name).drops)
         classes = sorted({label for one in (index, *indexes.values()) for label in one.classes})
-        overlay = Overlay(settings.overlay, settings.pose.keypoint_threshold, classes)
+        overlay = Overlay(
+            settings.overlay, settings.pose.keypoint_threshold, classes, min_probability=settings.index.min_probability
+        )
         service = stack.enter_context(Service())
         service.ready()
         try:
@@ -160,9 +165,9 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
                             break
         finally:  # after an error or ctrl-C too: what was done is done, and the files are complete
             if not args.quiet:
-                _sum_up(sources, tally, outputs, opened)
+                _sum_up(sources, tally, opened)
             if args.profile:
-                print(profile.table(tally.frames), file=sys.stderr)
+                say(profile.table(tally.frames))
     return 0
 
 
@@ -183,20 +188,13 @@ def _warm_up(estimator: PoseEstimator, sources: Sequence[Source]) -> None:
             estimator.warm_up(height, width)
 
 
-def _sum_up(sources: Sequence[Source], tally: Tally, outputs: Outputs, opened: OpenOutputs) -> None:
+def _sum_up(sources: Sequence[Source], tally: Tally, opened: OpenOutputs) -> None:
     from stream.run.status import summary
-    from stream.sinks.json_lines import STDOUT
 
     for source in sources:
-        print(summary(source, tally.of(source.name)), file=sys.stderr)
-    pictures = [path for recording in opened.recordings.values() for path in recording.files]
-    files = [*map(str, pictures), *map(str, outputs.timelines.values()), outputs.jsonl or STDOUT]
-    for path in files:
-        if path != STDOUT and os.path.exists(path):
-            print(f"wrote {path}", file=sys.stderr)
+        say(summary(source, tally.of(source.name)))
+    for path in opened.files:
+        say(f"wrote {path}")
     for name, worker in opened.workers.items():
         if worker.dropped:
-            print(
-                f"{name}: {worker.dropped} frames are not in the video: encoding was slower than the camera",
-                file=sys.stderr,
-            )
+            say(f"{name}: {worker.dropped} frames are not in the video: encoding was slower than the camera")

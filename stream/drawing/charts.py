@@ -12,6 +12,7 @@ from index.building.pictures import printable
 from index.classification import OTHER_LABEL
 from index.evaluation.evaluation import Evaluation
 from index.evaluation.metrics import Calibration
+from stream.drawing.readable import FONT, readable
 
 __all__ = ["draw_confusion", "draw_reliability"]
 
@@ -29,7 +30,6 @@ CELL: Final = 64
 MARGIN: Final = 16
 SIZE: Final = 15  # of text, pixels
 SMALL: Final = 12
-_FONT: Final = cv2.FontFace("sans")  # knows every script, so labels may be in any language
 _WEIGHT: Final = 400
 
 
@@ -115,12 +115,12 @@ def _fill(sheet: Picture, x: int, y: int, width: int, height: int, colour: Colou
 
 
 def _width(text: str, size: int) -> int:
-    return int(cv2.getTextSize((0, 0), text, (0, 0), _FONT, size, _WEIGHT)[2])
+    return int(cv2.getTextSize((0, 0), readable(text), (0, 0), FONT, size, _WEIGHT)[2])
 
 
 def _write(sheet: Picture, text: str, x: int, y: int, size: int = SIZE, colour: Colour = INK) -> None:
     """Text whose base line begins at x, y."""
-    cv2.putText(sheet, text, (x, y), colour, _FONT, size, _WEIGHT)
+    cv2.putText(sheet, readable(text), (x, y), colour, FONT, size, _WEIGHT)
 
 
 def _write_centred(sheet: Picture, text: str, x: int, y: int, size: int, colour: Colour) -> None:

@@ -18,6 +18,7 @@ from index.search.matches import NEAREST
 from pose.errors import PictureError
 from pose.poses import Poses
 from stream.drawing.overlay import PLAIN, Overlay
+from stream.drawing.readable import FONT, readable
 from stream.reports.explanation import explain
 from stream.settings.model import Settings
 
@@ -32,7 +33,6 @@ GAP: Final = 12
 LINE: Final = 20
 TEXT: Final = 14
 INK: Final = (40, 40, 40)
-_FONT: Final = cv2.FontFace("sans")  # knows every script, so labels may be in any language
 _WEIGHT: Final = 400
 
 
@@ -133,7 +133,7 @@ def _original(name: str, digest: str) -> Picture | None:
 
 def _write(sheet: Picture, text: str, x: int, y: int, width: int, colour: tuple[int, int, int] = INK) -> None:
     """Text whose base line begins at x, y, cut off with "…" where it is wider than `width` pixels."""
-    cut = text
-    while len(cut) > 1 and cv2.getTextSize((0, 0), cut, (0, 0), _FONT, TEXT, _WEIGHT)[2] > width:
+    cut = text = readable(text)
+    while len(cut) > 1 and cv2.getTextSize((0, 0), cut, (0, 0), FONT, TEXT, _WEIGHT)[2] > width:
         cut = f"{cut.removesuffix('…')[:-1]}…"
-    cv2.putText(sheet, cut, (x, y), colour, _FONT, TEXT, _WEIGHT)
+    cv2.putText(sheet, cut, (x, y), colour, FONT, TEXT, _WEIGHT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import zlib
 from collections.abc import Sequence
 from typing import Final
@@ -11,28 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose.keypoints import LIMBS, Keypoint
+from stream.drawing.colours import UNKNOWN, Colour, distinct_colours
+from stream.drawing.readable import FONT, WEIGHT, readable
 from stream.scene import Person, Scene
 from stream.settings.model import OverlaySettings
 
 __all__ = ["Overlay"]
 
-Colour = tuple[int, int, int]
-
 LEFT: Final[Colour] = (255, 160, 40)  # BGR; the person's own left is blue, right is orange
 RIGHT: Final[Colour] = (30, 140, 255)
 MIDDLE: Final[Colour] = (235, 235, 235)
-UNKNOWN: Final[Colour] = (150, 150, 150)
 PLAIN: Final = 48  # grey level behind skeletons without a picture
 INK: Final[Colour] = (20, 20, 20)
-
-# Twelve colours far apart in hue, all bright enough for dark text.
-PALETTE: Final[tuple[Colour, ...]] = (
-    (120, 220, 90), (90, 200, 255), (255, 190, 110), (200, 130, 255), (90, 255, 255), (255, 160, 220),
-    (200, 255, 130), (130, 150, 255), (255, 235, 120), (140, 230, 200), (230, 170, 170), (170, 210, 250),
-)  # fmt: skip
-
-WEIGHT: Final = 500
-_FONT: Final = cv2.FontFace("sans")  # knows every script, so labels may be in any language
+SPARE: Final = 64  # colours for postures that come up later
 
 
 def _side(a: Keypoint, b: Keypoint) -> Colour:
@@ -50,7 +42,8 @@ class Overlay:
     Args:
         settings: what to draw.
         keypoint_threshold: keypoints below this score are left out, 0–1.
-        classes: the postures there are; each gets a colour of its own while there are no more than twelve.
+        classes: the postures there are; each gets a colour of its own.
+        min_probability: with less than this a posture is shown with a question mark instead of a number, 0–1.
     """
 
     def __init__(
@@ -58,16 +51,28 @@ class Overlay:
         settings: OverlaySettings | None = None,
         keypoint_threshold: float = 0.5,
         classes: Sequence[str] = (),
+        *,
+        min_probability: float = 0.0,
     ):
         self.settings = settings or OverlaySettings()
         self.keypoint_threshold = keypoint_threshold
-        self._colours = {name: PALETTE[place % len(PALETTE)] for place, name in enumerate(sorted(classes))}
+        self.min_probability = min_probability
+        names = sorted(set(classes))
+        self._colours = dict(zip(names, distinct_colours(len(names)), strict=True))
+        self._lock = threading.Lock()
 
     def colour_of(self, posture: str | None) -> Colour:
         """The colour of a posture, BGR; grey for unknown. The same in every run with the same postures."""
         if posture is None:
             return UNKNOWN
-        return self._colours.get(posture) or PALETTE[zlib.crc32(posture.encode()) % len(PALETTE)]
+        if posture not in self._colours:  # named since by another database
+            with self._lock:
+                colours = distinct_colours(len(self._colours) + SPARE)
+                first = zlib.crc32(posture.encode(errors="replace"))
+                taken = set(self._colours.values())
+                several = [colours[(first + step) % len(colours)] for step in range(len(colours))]
+                self._colours.setdefault(posture, next((one for one in several if one not in taken), several[0]))
+        return self._colours[posture]
 
     def __call__(self, scene: Scene) -> NDArray[np.uint8]:
         """A new picture, uint8 `[H, W, 3]` BGR; the frame stays as it is."""
@@ -93,22 +98,28 @@ class Overlay:
 
     def draw_skeleton(self, picture: NDArray[np.uint8], keypoints: NDArray[np.float32], thickness: int) -> None:
         """Draw one person, `[17, 3]` in pixels of the picture, into it; `thickness` in pixels."""
-        seen = keypoints[:, 2] >= self.keypoint_threshold
-        xy = [(round(float(x)), round(float(y))) for x, y in keypoints[:, :2]]
-        for a, b, colour in _LIMB_COLOURS:
-            if seen[a] and seen[b]:
-                cv2.line(picture, xy[a], xy[b], colour, thickness, cv2.LINE_AA)
+        seen = (keypoints[:, 2] >= self.keypoint_threshold) & np.isfinite(keypoints).all(axis=1)
+        xy = [
+            (round(float(x)), round(float(y))) if ok else (0, 0) for (x, y, _), ok in zip(keypoints, seen, strict=True)
+        ]
+        limbs = [(xy[a], xy[b], colour) for a, b, colour in _LIMB_COLOURS if seen[a] and seen[b]]
+        for start, end, _ in limbs:  # a dark edge, or light limbs would be lost on white
+            cv2.line(picture, start, end, INK, thickness + 2 * max(thickness // 2, 1), cv2.LINE_AA)
+        for start, end, colour in limbs:
+            cv2.line(picture, start, end, colour, thickness, cv2.LINE_AA)
         for point, colour in enumerate(_POINT_COLOURS):
             if seen[point]:
                 cv2.circle(picture, xy[point], thickness, colour, cv2.FILLED, cv2.LINE_AA)
 
-    @staticmethod
-    def text(person: Person) -> str:
+    def text(self, person: Person) -> str:
         """What is written over a person: the posture and its probability, and the number."""
         number = "" if person.track is None else f" #{person.track}"
         if person.posture is None:
             return f"unknown{number}"
-        return f"{person.posture} {person.probability:.0%}{number}"
+        # Over time a posture holds out through frames that alone would be unknown: a number below the limit of a single
+        # frame would read as a contradiction.
+        sure = person.probability >= self.min_probability
+        return f"{readable(person.posture)}{f' {person.probability:.0%}' if sure else '?'}{number}"
 
     def _label(
         self,
@@ -121,7 +132,7 @@ class Overlay:
         text = self.text(person)
         size, pad = max(round(12 * unit), 10), max(round(2 * unit), 2)
         height, width = picture.shape[:2]
-        _, _, text_width, _ = cv2.getTextSize((0, 0), text, (0, 0), _FONT, size, WEIGHT)
+        _, _, text_width, _ = cv2.getTextSize((0, 0), text, (0, 0), FONT, size, WEIGHT)
         w, h = text_width + 2 * pad, round(size * 1.25) + 2 * pad
         x = min(max(round(float(box[0])), 0), max(width - w, 0))
         y = min(max(round(float(box[1])) - h, 0), max(height - h, 0))
@@ -130,4 +141,4 @@ class Overlay:
                 y = min(ty + th, max(height - h, 0))
         taken.append((x, y, w, h))
         cv2.rectangle(picture, (x, y), (x + w, y + h), self.colour_of(person.posture), cv2.FILLED)
-        cv2.putText(picture, text, (x + pad, y + h - pad - round(size * 0.25)), INK, _FONT, size, WEIGHT)
+        cv2.putText(picture, text, (x + pad, y + h - pad - round(size * 0.25)), INK, FONT, size, WEIGHT)

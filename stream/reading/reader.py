@@ -83,8 +83,8 @@ class BackgroundReader(Closing):
         return self
 
     def _read(self) -> None:
-        frames = iter(self.source)
         try:
+            frames = iter(self.source)
             while True:
                 with self._stage("read"):
                     frame = next(frames, None)

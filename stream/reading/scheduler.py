@@ -19,7 +19,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any, Final, Generic, Self, TypeVar
 
 from pose.closing import Closing
@@ -209,8 +209,9 @@ class Scheduler(Closing):
 
     def close(self) -> None:
         """Close all sources and join their threads. Twice does no harm."""
-        for reader in self._readers:
-            reader.stop()
+        with ExitStack() as stack:  # all of them, whatever one raises
+            for reader in self._readers:
+                stack.callback(reader.stop)
         until = time.monotonic() + self._join_timeout_seconds
         for reader in self._readers:
             reader.join(until - time.monotonic())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +12,8 @@ from index.building.pictures import printable
 from stream.settings.model import Settings
 
 __all__ = ["explain"]
+
+MOST_DIGITS: Final = 9
 
 
 def explain(
@@ -24,7 +28,7 @@ def explain(
         settings: what it was asked with.
     """
     radius = index.rejection_radius
-    distance = f"the median distance to its {len(classification.entries)} neighbours is {classification.distance:.3f}"
+    distance = _distance(classification, f"{classification.distance:.3f}")
     if classification.reason is None:
         limit = "" if radius is None else f", within the rejection radius of {radius:.3f}"
         votes = (
@@ -33,24 +37,32 @@ def explain(
         return f"{votes}; {distance}{limit}"
     if classification.reason is Unknown.TOO_FEW_KEYPOINTS:
         seen = int((keypoints[:, 2] >= settings.pose.keypoint_threshold).sum())
+        counted = f"{seen} of {len(keypoints)} keypoints score {settings.pose.keypoint_threshold:g} or more"
+        if seen < settings.pose.min_keypoints:
+            return f"{counted}, pose.min_keypoints asks for {settings.pose.min_keypoints}"
         return (
-            f"{seen} of {len(keypoints)} keypoints score {settings.pose.keypoint_threshold:g} or more, "
-            f"pose.min_keypoints asks for {settings.pose.min_keypoints}"
+            f"{counted}, which would be enough, but those that the posture is measured from are hidden: "
+            f"{index.embedding.name} needs a shoulder and a limb or side of the torso"
         )
     if classification.reason is Unknown.TOO_FAR and radius is not None:
-        return f"{distance}, beyond the rejection radius of {radius:.3f}"
+        value, limit = _told_apart(classification.distance, radius, ".{}f", 3)
+        return f"{_distance(classification, value)}, beyond the rejection radius of {limit}"
     if classification.reason is Unknown.NO_MAJORITY:
+        best, least = classification.probability, settings.index.min_probability
+        told, limit = _told_apart(best, least, ".{}%") if best < least else (f"{best:.0%}", "")
         votes = ", ".join(
-            f"{printable(label)} {probability:.0%}" for label, probability in classification.probabilities
+            f"{printable(label)} {told if place == 0 else f'{probability:.0%}'}"
+            for place, (label, probability) in enumerate(classification.probabilities)
         )
-        if classification.probability < settings.index.min_probability:
-            return f"the vote is {votes}; index.min_probability asks for {settings.index.min_probability:.0%}"
+        if best < least:
+            return f"the vote is {votes}; index.min_probability asks for {limit}"
         return f"the vote is {votes}: nobody is ahead"
     if classification.reason is Unknown.TOO_CLOSE:
         (first, probability), (second, rival) = classification.probabilities[:2]
+        ahead, limit = _told_apart(probability - rival, settings.index.min_margin, ".{}%")
         return (
-            f"{printable(first)} {probability:.0%} is {probability - rival:.0%} ahead of {printable(second)}; "
-            f"index.min_margin asks for {settings.index.min_margin:.0%}"
+            f"{printable(first)} {probability:.0%} is {ahead} ahead of {printable(second)}; "
+            f"index.min_margin asks for {limit}"
         )
     if classification.reason is Unknown.TOO_SMALL:
         return f"the box is less than pose.min_person_px ({settings.pose.min_person_px:g}) pixels long"
@@ -60,3 +72,21 @@ def explain(
         how_sure = f"{classification.probability:.0%}"
         return f"it is most like the examples of {classification.best!r}, {how_sure}: none of the postures"
     return str(classification.reason)
+
+
+def _distance(classification: Classification, value: str) -> str:
+    return f"the median distance to its {len(classification.entries)} neighbours is {value}"
+
+
+def _told_apart(value: float, limit: float, form: str, digits: int = 0) -> tuple[str, str]:
+    """A value and the limit that it missed, with so many digits that they do not read alike.
+
+    Args:
+        form: how both are written, with a place for the number of digits.
+        digits: the least.
+    """
+    while True:
+        told = tuple(format(number, form.format(digits)) for number in (value, limit))
+        if told[0] != told[1] or digits >= MOST_DIGITS:
+            return told[0], told[1]
+        digits += 1

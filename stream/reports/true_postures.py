@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from pose.errors import reason_of
 from stream.errors import IntervalsError
 
 __all__ = ["TruePosture", "read_true_postures"]
@@ -57,8 +58,10 @@ def read_true_postures(path: str | Path, classes: Collection[str]) -> list[TrueP
             lines = [(reader.line_num, row) for row in reader]
     except FileNotFoundError as error:
         raise IntervalsError(f"{path} is missing. Name a file of true postures.") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise IntervalsError(f"{path} cannot be read as CSV. Save it as UTF-8 text with commas.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise IntervalsError(f"{path} cannot be read ({reason_of(error)}).") from error
+    except csv.Error as error:
+        raise IntervalsError(f"{path} cannot be read as CSV. Save it as text with commas.") from error
     intervals: list[TruePosture] = []
     for number, row in lines:
         interval = _interval(f"{path} line {number}", row, classes)

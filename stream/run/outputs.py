@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Final
 
 from stream.errors import SinkError
 from stream.run.profile import TimedSink
+from stream.run.replacing import check_apart, check_replaceable
 from stream.settings.model import Settings
 from stream.sinks.background import BackgroundSink
 from stream.sinks.base import Sink
 from stream.sinks.json_lines import STDOUT, JsonLinesSink
-from stream.sinks.paths import check_output
+from stream.sinks.mark import mark_of
+from stream.sinks.paths import check_folder, check_output, output_faults
 from stream.sinks.timeline.sink import TimelineSink, check_timeline
 
 if TYPE_CHECKING:
@@ -62,21 +64,30 @@ class OpenOutputs:
         windows: those among them that need `idle` while no frames come.
         recordings: by source, the annotated videos and pictures.
         workers: by source, the threads that write those.
+        texts: JSON lines and timelines.
     """
 
     sinks: Mapping[str, Sequence[Sink]]
     windows: Sequence[WindowSink]
     recordings: Mapping[str, Recording | PictureSink]
     workers: Mapping[str, BackgroundSink]
+    texts: Sequence[JsonLinesSink | TimelineSink]
+
+    @property
+    def files(self) -> list[Path]:
+        """What has been written, in the order in which it is told."""
+        several = [*self.recordings.values(), *self.texts]
+        return [path for one in several for path in one.files if path.exists()]
 
 
-def plan_outputs(args: argparse.Namespace, sources: Sequence[Source]) -> Outputs:
+def plan_outputs(args: argparse.Namespace, sources: Sequence[Source], settings: Settings) -> Outputs:
     """Where the results go, checked without creating anything.
 
     With several sources, `--out o.mp4` means `o_NAME.mp4` for each, and `--out folder` means `folder/NAME.mp4`.
 
     Raises:
-        SinkError: something cannot be written there.
+        SinkError: something cannot be written there, two results would go into one file, or what is there was not
+            written for these sources and `--replace` is not given.
     """
     stems = _stems(sources)
     several = len(sources) > 1
@@ -100,20 +111,35 @@ def plan_outputs(args: argparse.Namespace, sources: Sequence[Source]) -> Outputs
             check_timeline(timelines[source.name], source)
     if args.jsonl and args.jsonl != STDOUT:
         check_output(args.jsonl, inputs=inputs)
+    jsonl = None if args.jsonl in (None, STDOUT) else Path(args.jsonl)
+    cuts = settings.output.segment_minutes is not None or settings.output.segment_megabytes is not None
+    planned = [
+        *(("--out", out[one.name], [one], cuts and not _makes_folder(one)) for one in sources if one.name in out),
+        *(("--timeline", timelines[one.name], [one], False) for one in sources if one.name in timelines),
+        *((("--jsonl", jsonl, sources, False),) if jsonl is not None else ()),
+    ]
+    check_apart([(option, path) for option, path, _, _ in planned])
+    if not args.replace:  # segments of a video that is cut never replace anything
+        check_replaceable([(path, mark_of(*whose)) for _, path, whose, cut in planned if not cut])
     live = [source.name for source in sources if source.live]
     shown = [source.name for source in sources] if args.show else live if not asked and _display_present(live) else []
     return Outputs(out, timelines, args.jsonl, shown)
 
 
 def _check_out(given: Path, out: Mapping[str, Path], sources: Sequence[Source]) -> None:
-    if len(sources) > 1 and not given.suffix and not given.is_dir():
+    with output_faults(given):
+        folder = given.is_dir()
+    if len(sources) > 1 and not given.suffix and not folder:
         check_output(given)
         if given.exists():
             raise SinkError(f"{given} is a file. Several sources need a folder, or a name that ends in .mp4.")
         return
     for source in sources:
-        if not _makes_folder(source):  # `PictureSink` looks at its folder itself
-            check_output(out[source.name], inputs=[source.path for source in sources])
+        path = out[source.name]
+        if _makes_folder(source) and path.is_dir():
+            check_folder(path)
+        else:
+            check_output(path, inputs=[source.path for source in sources])
 
 
 def _stems(sources: Sequence[Source]) -> dict[str, str]:
@@ -183,18 +209,22 @@ def open_outputs(
         stack.callback(window.close)
     recordings: dict[str, Recording | PictureSink] = {}
     workers: dict[str, BackgroundSink] = {}
+    texts: list[JsonLinesSink | TimelineSink] = []
     if outputs.jsonl is not None:
-        lines = TimedSink(JsonLinesSink(outputs.jsonl, *sources, drops=drops), stage)
+        texts.append(JsonLinesSink(outputs.jsonl, *sources, drops=drops))
+        lines = TimedSink(texts[-1], stage)
         stack.callback(lines.close)
         for own in sinks.values():
             own.append(lines)
     for folder in {path.parent for path in outputs.out.values()}:
-        folder.mkdir(exist_ok=True)
+        with output_faults(folder):
+            folder.mkdir(exist_ok=True)
     for source in sources:
         name, own = source.name, sinks[source.name]
         if name in outputs.timelines:
             gap_seconds = settings.smoothing.grace_seconds
             timeline = TimelineSink(outputs.timelines[name], source, gap_seconds=gap_seconds)
+            texts.append(timeline)
             stack.callback(timeline.close)
             own.append(TimedSink(timeline, stage))
         if name in outputs.out:
@@ -205,7 +235,7 @@ def open_outputs(
             )
             stack.callback(worker.close)
             own.append(worker)
-    return OpenOutputs(sinks, list(windows.values()), recordings, workers)
+    return OpenOutputs(sinks, list(windows.values()), recordings, workers, texts)
 
 
 def _windows(shown: Sequence[str], stop: threading.Event) -> dict[str, WindowSink]:

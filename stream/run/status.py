@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
-from typing import Final, Never
+from collections.abc import Mapping, Sequence
+from typing import Final, Never, TypeVar
 
 from tqdm import tqdm
 
 from pose.closing import Closing
+from stream.run.standard_streams import StatusStream, say
 from stream.run.tally import SourceTally, Tally
 from stream.scene import Scene
 from stream.sources.base import Source
 from stream.sources.status import SourceState
 
 __all__ = ["Status", "summary"]
+
+Key = TypeVar("Key", bound="str | None")
 
 LOOK_SECONDS: Final = 0.5
 """Between two looks at where cameras stand: a camera that has stalled is only found out by whoever asks."""
@@ -48,11 +51,13 @@ class Status(Closing):
 
     def _bar(self, source: Source, place: int) -> tqdm[Never]:
         if source.live:
-            return tqdm(bar_format="{desc}", disable=self._quiet, position=place)
+            return tqdm(file=StatusStream(), bar_format="{desc}", disable=self._quiet, position=place)
         return tqdm(
+            file=StatusStream(),
             total=source.info.frame_count,
             desc=source.name,
-            unit=" pictures" if source.still else " frames",
+            # tqdm's own rate is smoothed in another way than that of the summary, and would contradict it
+            bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]",
             mininterval=LOOK_SECONDS if sys.stderr.isatty() else LOG_SECONDS,
             disable=self._quiet,
             position=place,
@@ -62,6 +67,9 @@ class Status(Closing):
         """One more scene is done."""
         source = self._sources[scene.frame.source]
         if self._draws and not source.live:
+            self._bars[source.name].set_postfix_str(
+                _rate(source, self._tally.of(source.name).recent_frames_per_second(time.monotonic())), refresh=False
+            )
             self._bars[source.name].update()
         self.refresh()
 
@@ -80,13 +88,16 @@ class Status(Closing):
         self._logged_seconds = now
         for name, source in self._sources.items():
             if not self._draws:
-                print(lines[name], file=sys.stderr, flush=True)
+                say(lines[name])
             elif source.live:
                 self._bars[name].set_description_str(lines[name])
 
     def close(self) -> None:
-        """Leave the last state of the lines standing."""
-        for bar in self._bars.values():
+        """Leave the last state of the lines standing, with the rate that the summary tells."""
+        for name, bar in self._bars.items():
+            source = self._sources[name]
+            if not source.live:
+                bar.set_postfix_str(_rate(source, self._tally.of(name).frames_per_second))
             bar.close()
 
 
@@ -94,7 +105,7 @@ def _standing(source: Source, tally: SourceTally, now: float) -> str:
     """Where a source stands, in one line."""
     status = source.status
     if status.state is SourceState.LIVE:
-        speed = f"{tally.frames_per_second:.1f} fps, {tally.shown} people"
+        speed = f"{tally.recent_frames_per_second(now):.1f} fps, {tally.shown} people"
         if source.live:
             return f"live, {speed}, {_freshness(tally)}" if tally.frames else "live"
         return f"{tally.frames} of {source.info.frame_count or '?'} frames, {speed}"
@@ -104,6 +115,10 @@ def _standing(source: Source, tally: SourceTally, now: float) -> str:
     if status.next_try_seconds is not None:
         text += f", next try in {max(status.next_try_seconds - now, 0):.0f} s"
     return text
+
+
+def _rate(source: Source, per_second: float) -> str:
+    return f"{per_second:.1f} {'pictures' if source.still else 'frames'}/s"
 
 
 def _freshness(tally: SourceTally) -> str:
@@ -117,7 +132,7 @@ def summary(source: Source, tally: SourceTally) -> str:
     things = ("picture" if source.still else "frame") + ("" if tally.frames == 1 else "s")
     text = f"{source.name}: {tally.frames} {things}, {tally.people} people found in all"
     if tally.frames > 1:
-        text += f", {tally.frames_per_second:.1f} {things} per s"
+        text += f", {_rate(source, tally.frames_per_second)}"
     if source.live:
         if tally.frames:
             text += f", {_freshness(tally)}"
@@ -127,11 +142,24 @@ def summary(source: Source, tally: SourceTally) -> str:
         if status.state is not SourceState.LIVE and status.reason:
             text += f"; {status.state}: {status.reason}"
     if tally.people:
-        ranked = sorted(tally.postures.items(), key=lambda item: -item[1])
-        shares = ", ".join(f"{posture or 'unknown'} {count / tally.people:.0%}" for posture, count in ranked)
-        text += f"\npostures: {shares}"
-    if tally.reasons:
-        ranked_reasons = sorted(tally.reasons.items(), key=lambda item: -item[1])
-        counted = ", ".join(f"{reason} {count / tally.people:.0%}" for reason, count in ranked_reasons)
-        text += f"\nunknown in single frames: {counted}"
+        postures = _percentages(tally.postures)
+        text += f"\npostures: {_listed({posture or 'unknown': percent for posture, percent in postures.items()})}"
+        if tally.reasons:
+            text += f"\nunknown because: {_listed(_percentages(tally.reasons, postures[None]))}"
     return text
+
+
+def _percentages(counts: Mapping[Key, int], whole: int = 100) -> dict[Key, int]:
+    """The counts in whole percent, by the method of largest remainders: the largest first, together `whole`."""
+    total = sum(counts.values())
+    ranked = sorted(counts, key=lambda key: -counts[key])
+    percent = {key: counts[key] * whole // total for key in ranked}
+    by_remainder = sorted(ranked, key=lambda key: -(counts[key] * whole % total))
+    for key in by_remainder[: whole - sum(percent.values())]:
+        percent[key] += 1
+    return percent
+
+
+def _listed(percent: Mapping[str, int]) -> str:
+    """What is there is never told as 0 %."""
+    return ", ".join(f"{what} {f'{share}%' if share else '<1%'}" for what, share in percent.items())

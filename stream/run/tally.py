@@ -11,7 +11,13 @@ import numpy as np
 
 from stream.scene import Scene
 
-__all__ = ["SourceTally", "Tally"]
+__all__ = ["UNSETTLED", "SourceTally", "Tally"]
+
+UNSETTLED: Final = "posture not settled yet"
+"""Why somebody is unknown whose posture this frame does name."""
+
+RATE_SECONDS: Final = 5.0
+"""What the rate in the status is measured over, so that it says how things go now."""
 
 AGES: Final = 1000  # live frames whose age is remembered
 
@@ -28,8 +34,11 @@ class SourceTally:
         ages: seconds from capture to label of the latest live frames.
         drops: frames of a live source that were left out, by cause; see `stream.reading.scheduler.DROP_CAUSES`.
         postures: in how many frames somebody was shown as what, everyone counted; None stands for unknown.
-        reasons: in how many frames somebody was judged unknown for what reason, everyone counted, before smoothing.
+        reasons: in how many frames somebody was shown as unknown for what reason, everyone counted: that of the frame,
+            or `UNSETTLED`. They add up to `postures[None]`.
         started_seconds: `time.monotonic()` when the first frame was understood.
+        latest_seconds: and the latest.
+        recent_seconds: and those of the last `RATE_SECONDS`.
     """
 
     frames: int = 0
@@ -41,10 +50,14 @@ class SourceTally:
     postures: dict[str | None, int] = field(default_factory=dict)
     reasons: dict[str, int] = field(default_factory=dict)
     started_seconds: float | None = None
+    latest_seconds: float = 0.0
+    recent_seconds: deque[float] = field(default_factory=deque)
 
     def count(self, scene: Scene, *, live: bool) -> None:
         """Add one scene, just understood."""
-        now = time.monotonic()
+        now = self.latest_seconds = time.monotonic()
+        self.recent_seconds.append(now)
+        self._forget(now)
         self.frames += 1
         self.shown = len(scene.people)
         self.people += self.shown
@@ -55,8 +68,8 @@ class SourceTally:
             self.ages.append(now - scene.frame.captured_seconds)
         for person in scene.people:
             self.postures[person.posture] = self.postures.get(person.posture, 0) + 1
-            if person.classification.reason is not None:
-                reason = str(person.classification.reason)
+            if person.posture is None:
+                reason = str(person.classification.reason or UNSETTLED)
                 self.reasons[reason] = self.reasons.get(reason, 0) + 1
 
     @property
@@ -66,10 +79,28 @@ class SourceTally:
 
     @property
     def frames_per_second(self) -> float:
-        """Frames per second of wall time since the first one; 0 before the second."""
+        """Frames per second of wall time from the first to the latest; 0 before the second."""
         if self.started_seconds is None or self.frames < 2:
             return 0.0
-        return (self.frames - 1) / max(time.monotonic() - self.started_seconds, 1e-9)
+        return (self.frames - 1) / max(self.latest_seconds - self.started_seconds, 1e-9)
+
+    def recent_frames_per_second(self, now: float) -> float:
+        """Frames per second of the last `RATE_SECONDS`, or since the first frame where that is less.
+
+        Args:
+            now: `time.monotonic()`.
+        """
+        self._forget(now)
+        if self.started_seconds is None:
+            return 0.0
+        seconds = now - self.started_seconds
+        if seconds < RATE_SECONDS:
+            return (self.frames - 1) / max(seconds, 1e-9) if self.frames > 1 else 0.0
+        return len(self.recent_seconds) / RATE_SECONDS
+
+    def _forget(self, now: float) -> None:
+        while self.recent_seconds and self.recent_seconds[0] <= now - RATE_SECONDS:
+            self.recent_seconds.popleft()
 
     def age_seconds(self, quantile: float) -> float:
         """A quantile of the age of live frames from capture to label; NaN without live frames."""

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import difflib
 import logging
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from index.building.pictures import printable
-from pose.system_errors import plain_reason
+from pose.errors import reason_of
 from stream.errors import ConfigurationError
-from stream.settings.expected import expected, shown
 from stream.settings.model import Settings
+from stream.settings.wording import shown, wanted
 
 __all__ = ["load_settings"]
 
@@ -51,7 +53,7 @@ def load_settings(file: str | Path | None = None, overrides: Sequence[str] = ())
     faults: list[str] = []
     values: dict[str, Any] = {}
     places: dict[KeyPath, str] = {}
-    if file is not None or path.is_file():
+    if file is not None or os.path.isfile(path):
         values = _read(path, places, faults)
     for override in overrides:
         _apply(override, values, places, faults)
@@ -59,7 +61,7 @@ def load_settings(file: str | Path | None = None, overrides: Sequence[str] = ())
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
-        faults += _sentences(error, places, values)
+        faults += _sentences(error, places)
     if faults:
         raise ConfigurationError("\n".join(faults))
     return settings
@@ -71,13 +73,8 @@ def _read(path: Path, places: dict[KeyPath, str], faults: list[str]) -> dict[str
     except FileNotFoundError:
         faults.append(f"{path} is missing. Name a file that exists, or none for the defaults.")
         return {}
-    except UnicodeDecodeError:
-        faults.append(f"{path} is not UTF-8 text. Save it as UTF-8.")
-        return {}
-    except OSError as error:
-        faults.append(
-            f"{path} cannot be read: {plain_reason(error)}. Name a file with settings, and check who may read it."
-        )
+    except (OSError, UnicodeDecodeError) as error:
+        faults.append(f"{path} cannot be read ({reason_of(error)}).")
         return {}
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -178,41 +175,43 @@ def _section(values: dict[str, Any], path: KeyPath) -> dict[str, Any] | None:
     return section if isinstance(section, dict) else None
 
 
-def _sentences(error: ValidationError, places: dict[KeyPath, str], values: dict[str, Any]) -> Iterable[str]:
-    told: set[tuple[KeyPath, str]] = set()
+def _sentences(error: ValidationError, places: dict[KeyPath, str]) -> Iterable[str]:
+    """One sentence for a setting, not one for every form it might have had: the fault that lies deepest."""
+    deepest: dict[KeyPath, ErrorDetails] = {}
     for fault in error.errors():
         # Behind the setting's own name pydantic adds the branch of a union it tried.
         path: KeyPath = tuple(str(part) for part in fault["loc"])
         while path and path not in places:
             path = path[:-1]
+        if path not in deepest or _depth(fault) > _depth(deepest[path]):
+            deepest[path] = fault
+    for path, fault in deepest.items():
         place = places.get(path, "settings")
         name = printable(".".join(path))
         if fault["type"] == "invalid_key":
-            sentence = f"{place}: {fault['loc'][-1]!r} is not a setting; names are text."
+            yield f"{place}: {fault['loc'][-1]!r} is not a setting; names are text."
         elif fault["type"] == "extra_forbidden":
-            sentence = f"{place}: {name} is not a setting; {_near(path)}"
+            yield f"{place}: {name} is not a setting; {_near(path)}"
         elif fault["type"] in ("model_type", "model_attributes_type"):
-            sentence = f"{place}: {name} is a section, with settings below it."
-        elif fault["type"] == "region":
-            sentence = f"{place}: {name} {shown(fault['input'])}; {fault['msg']}."
+            yield f"{place}: {name} is a section, with settings below it."
+        elif fault["type"] == "missing" and isinstance(fault["loc"][-1], int):
+            yield f"{place}: {name} is {shown(fault['input'])}; use a list of {_length(fault, error)}."
         elif fault["type"] == "missing":
-            sentence = f"{place}: {name} needs {fault['loc'][-1]}."
+            yield f"{place}: {name} needs {fault['loc'][-1]}."
         else:
-            sentence = f"{place}: {name} {shown(_at(values, path, fault['input']))}; it should be {expected(path)}."
-        if (path, place) not in told:  # one sentence for a setting, not one for every branch
-            told.add((path, place))
-            yield sentence
+            instead = wanted(path[-1] if path else "", fault["type"], fault.get("ctx", {}))
+            yield f"{place}: {name} is {shown(fault['input'])}; {instead}."
 
 
-def _at(values: dict[str, Any], path: KeyPath, otherwise: object) -> object:
-    """The value that the user gave at a path; pydantic tells only that of a branch it tried."""
-    value: Any = values
-    for part in path:
-        try:
-            value = value[int(part)] if isinstance(value, list) else value[part]
-        except (KeyError, IndexError, TypeError, ValueError):
-            return otherwise
-    return value
+def _depth(fault: ErrorDetails) -> tuple[int, bool]:
+    """How near a value came to what was wanted: something is wrong in it, or with it, or it is of the wrong kind."""
+    return len(fault["loc"]), not fault["type"].endswith("_type")
+
+
+def _length(fault: ErrorDetails, error: ValidationError) -> int:
+    """How many values a list of fixed length must have: pydantic names every one that is missing."""
+    own = fault["loc"][:-1]
+    return 1 + max(last for one in error.errors() if one["loc"][:-1] == own and isinstance(last := one["loc"][-1], int))
 
 
 def _near(path: KeyPath) -> str:

@@ -41,7 +41,7 @@ class PoseSettings(_Section):
 
     network: Literal["auto", "picodet-tinypose", "yolov7-w6-pose", "yolov7-tiny-pose"] = "auto"
     weights: str | None = None
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu or cuda:0")] = "auto"
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     runtime: Literal["auto", "openvino", "torch"] = "auto"
     image_size: PictureSize | Annotated[tuple[PictureSize, ...], FromList, Field(min_length=1, max_length=4)] | None = (
@@ -67,7 +67,7 @@ class IndexSettings(_Section):
 
     path: str = "pose_index"
     embedding: Literal["gravity59", "nose25"] = "gravity59"
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu or cuda:0")] = "auto"
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     k: Annotated[int, Field(ge=1, le=1000)] = DECISION_RULE.k
     min_probability: Share = DECISION_RULE.min_probability
     min_margin: Share = DECISION_RULE.min_margin
@@ -94,9 +94,7 @@ class SourceSettings(_Section):
     region: Annotated[tuple[Share, Share, Share, Share], FromList] | None = None
     webcam_size: Annotated[tuple[Count, Count], FromList] | None = None
     webcam_fps: Annotated[float, Field(gt=0, le=1000)] | None = None
-    webcam_format: (
-        Annotated[str, Field(pattern=r"^[A-Za-z0-9 ]{4}$", description="a code of four letters, such as MJPG")] | None
-    ) = None
+    webcam_format: Annotated[str, Field(pattern=r"^[A-Za-z0-9 ]{4}$")] | None = None
 
     @field_validator("region")
     @classmethod
@@ -111,9 +109,7 @@ class SourceSettings(_Section):
 class NamedSource(SourceSettings):
     """One of several sources; what it does not say is as in `source`."""
 
-    name: (
-        Annotated[str, Field(pattern=r"^[\w.-]+$", description="a name of letters, digits, dots and dashes")] | None
-    ) = None
+    name: Annotated[str, Field(pattern=r"^[\w.-]+$")] | None = None
     address: str | int
     index: str | None = None
 

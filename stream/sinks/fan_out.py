@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 
-from stream.errors import SinkError
+from stream.errors import ReaderGone, SinkError
 from stream.scene import Scene
 from stream.sinks.base import Drawing, Sink
 
@@ -18,7 +19,7 @@ class FanOut:
     """Writes scenes to sinks. Not thread-safe; use one per thread.
 
     A sink that cannot write is closed, and the fault logged; the others go on, and `close` raises it. When none is left
-    the fault rises at once.
+    the fault rises at once. A reader who has seen enough is no fault: the other sinks go on, and nothing is said.
 
     Args:
         sinks: for every source; or, by the name of the source, for that one only.
@@ -27,7 +28,8 @@ class FanOut:
     def __init__(self, sinks: Sequence[Sink] | Mapping[str, Sequence[Sink]]) -> None:
         self._common = [] if isinstance(sinks, Mapping) else list(sinks)
         self._own = {name: list(own) for name, own in sinks.items()} if isinstance(sinks, Mapping) else {}
-        self._open = {*self._common, *(sink for own in self._own.values() for sink in own)}
+        # each once, in the order in which they are closed
+        self._open = dict.fromkeys((*self._common, *(sink for own in self._own.values() for sink in own)))
         self._faults: list[SinkError] = []
 
     def write(self, scene: Scene, drawing: Drawing) -> None:
@@ -45,13 +47,15 @@ class FanOut:
                 self._give_up(sink, error)
 
     def _give_up(self, sink: Sink, error: SinkError) -> None:
-        self._open.remove(sink)
+        del self._open[sink]
         try:
             sink.close()
         except SinkError as later:
             log.debug("closing after a fault: %s", later)
         if not self._open:
             raise error
+        if isinstance(error, ReaderGone):
+            return
         self._faults.append(error)
         log.warning("%s", error)
 
@@ -59,13 +63,19 @@ class FanOut:
         """Close every sink, whatever happens to the others. Twice does no harm.
 
         Raises:
-            SinkError: a sink could not write, or its end could not be written.
+            SinkError: a sink could not write, or its end could not be written. Any other error of a sink rises before,
+                once all are closed.
         """
         faults, self._faults = self._faults, []
-        while self._open:
-            try:
-                self._open.pop().close()
-            except SinkError as error:
-                faults.append(error)
+        with ExitStack() as stack:
+            while self._open:
+                stack.callback(self._close, self._open.popitem()[0], faults)
         if faults:
             raise faults[0] if len(faults) == 1 else SinkError("\n".join(map(str, faults)))
+
+    @staticmethod
+    def _close(sink: Sink, faults: list[SinkError]) -> None:
+        try:
+            sink.close()
+        except SinkError as error:
+            faults.append(error)

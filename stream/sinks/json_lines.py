@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
+import io
 import json
+import logging
 import math
 import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 from pose.closing import Closing
-from stream.errors import SinkError
+from stream.errors import ReaderGone, SinkError
 from stream.frame import Frame
 from stream.scene import Person, Scene
 from stream.sinks.base import Drawing
+from stream.sinks.mark import mark_of
 from stream.sinks.paths import check_output, write_fault
+from stream.sinks.retry import Retry, pausing
+from stream.sinks.text_file import TextFile
 from stream.sources.base import Source
 
 __all__ = ["STDOUT", "JsonLinesSink", "scene_record"]
+
+log = logging.getLogger(__name__)
 
 STDOUT: Final = "-"
 
@@ -28,15 +34,24 @@ STDOUT: Final = "-"
 class JsonLinesSink(Closing):
     """Writes every scene as one line of JSON, complete as soon as it is written. Not thread-safe; use one per thread.
 
-    The fields are those of `scene_record`.
+    The fields are those of `scene_record`. The first line of a file also has `written_by`, by which the next run knows
+    it again. The file is opened with the first scene; without a single one an older file is left as it is.
+
+    A fault of the disk is an error where all sources are recordings, which can be run again. With a live source the
+    lines pause: the log says so, scenes are left out and counted, and every 10 to 60 s it is tried again.
 
     Args:
         path: the file, replaced if it exists; `-` is standard output.
         sources: whose scenes these are.
         drops: tells how many frames of a live source were left out so far, by cause, by the source's name.
 
+    Attributes:
+        files: what has been written.
+        missed: how many lines could not be written.
+
     Raises:
-        SinkError: the path cannot be used; from `write` and `close`, the disk is full, or the reader of the pipe left.
+        SinkError: the path cannot be used; from `write` and `close`, see above.
+        ReaderGone: from `write`, the reader of the pipe left.
     """
 
     def __init__(
@@ -45,35 +60,71 @@ class JsonLinesSink(Closing):
         self._live = {source.name for source in sources if source.live}
         self._drops = drops
         self._closed = False
+        self._mark = mark_of(*sources)
+        self._retry = Retry()
+        self.missed = 0
+        self._file: TextFile | None = None
         if str(path) == STDOUT:
             self._name = "standard output"
-            self._file: TextIO = sys.stdout
+            if sys.stdout is None:
+                raise SinkError("Standard output is closed. Name a file for the JSON lines.")
+            if isinstance(sys.stdout, io.TextIOWrapper):
+                sys.stdout.reconfigure(encoding="utf-8")  # as JSON is, whatever the terminal's encoding
             return
         checked = check_output(path, inputs=[source.path for source in sources])
         self._name = str(checked)
-        try:
-            self._file = checked.open("w", encoding="utf-8", buffering=1, newline="\n")
-        except OSError as error:
-            raise SinkError(f"{checked} cannot be written ({error.strerror}). Choose another place.") from error
+        self._file = TextFile(checked)
+
+    @property
+    def files(self) -> list[Path]:
+        return [self._file.path] if self._file is not None and self._file.opened else []
 
     def write(self, scene: Scene, drawing: Drawing) -> None:
         """Append one line. The picture is not drawn for it.
 
         Raises:
-            SinkError: it cannot be written.
+            SinkError: it cannot be written, and can be had again.
         """
         if self._closed:
             raise SinkError(f"{self._name} is closed.")
+        seconds = scene.frame.captured_seconds
+        if not self._retry.due(seconds):
+            self.missed += 1
+            return
         record = scene_record(scene)
         if scene.frame.source in self._live:
             record |= self._of_live(scene.frame)
+        if self._file is not None and self._file.empty:
+            record["written_by"] = self._mark
         line = json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         try:
-            self._file.write(line + "\n")
-            self._file.flush()
+            self._put(line + "\n")
+        except SinkError as error:
+            if not self._live or self._file is None or isinstance(error, ReaderGone):
+                self._closed = True
+                raise
+            self._pause(error, self._file.path.parent, seconds)
+        else:
+            if self._retry.failing:
+                self._retry.worked(seconds)
+                log.info("%s is written again; %d frames are missing in it", self._name, self.missed)
+
+    def _put(self, text: str) -> None:
+        if self._file is not None:
+            self._file.append(text)
+            return
+        try:
+            sys.stdout.write(text)
+            sys.stdout.flush()
         except OSError as error:
-            self._abandon()
             raise write_fault(self._name, error) from error
+
+    def _pause(self, error: SinkError, folder: Path, seconds: float) -> None:
+        """Let the lines rest after a fault."""
+        self.missed += 1
+        if not self._retry.failing:
+            log.warning("%s", pausing(error, folder))
+        self._retry.failed(seconds)
 
     def _of_live(self, frame: Frame) -> dict[str, Any]:
         now = time.monotonic()
@@ -84,13 +135,6 @@ class JsonLinesSink(Closing):
             "drops": None if self._drops is None else dict(self._drops(frame.source)),
         }
 
-    def _abandon(self) -> None:
-        """Let go of the file after a failure, without saying it twice."""
-        self._closed = True
-        if self._file is not sys.stdout:
-            with contextlib.suppress(OSError):
-                self._file.close()
-
     def close(self) -> None:
         """Close the file. Twice does no harm; standard output stays open.
 
@@ -100,12 +144,12 @@ class JsonLinesSink(Closing):
         if self._closed:
             return
         self._closed = True
-        if self._file is sys.stdout:
-            return
-        try:
+        if self.missed:
+            log.warning("%s: %d frames are missing, because they could not be written", self._name, self.missed)
+        if self._file is not None:
+            if not self._file.path.exists():
+                self._file.append("")  # not one scene came, and the file is there all the same
             self._file.close()
-        except OSError as error:
-            raise write_fault(self._name, error) from error
 
 
 def scene_record(scene: Scene) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from index.building.pictures import printable
 from stream.errors import SinkError
 from stream.scene import Scene
 from stream.sinks.base import Drawing
+from stream.sinks.mark import MARKED_PICTURES, mark_of, xmp_of
 from stream.sinks.paths import check_output
 from stream.sources.base import Source
 
@@ -42,6 +43,7 @@ class PictureSink:
 
     def __init__(self, path: str | Path, source: Source) -> None:
         path = Path(path)
+        self._mark = mark_of(source)
         self._folder = source.info.frame_count != 1
         self._source_folder = source.path
         self.files = [path]
@@ -68,7 +70,7 @@ class PictureSink:
                 path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise SinkError(f"{path.parent} cannot be used as a folder for pictures ({error.strerror}).") from error
-        write_picture(path, drawing.bgr)
+        write_picture(path, drawing.bgr, self._mark)
 
     def _name(self, scene: Scene) -> Path:
         """What a picture of several is called, below the folder."""
@@ -95,13 +97,17 @@ def check_picture_output(path: str | Path, *, inputs: Iterable[Path | None] = ()
     return path
 
 
-def write_picture(path: Path, bgr: NDArray[np.uint8]) -> None:
-    """Write a picture, uint8 `[H, W, 3]`, in the kind that the path's end says.
+def write_picture(path: Path, bgr: NDArray[np.uint8], mark: str | None = None) -> None:
+    """Write a picture, uint8 `[H, W, 3]`, in the kind that the path's end says, with a mark where that kind has room.
 
     Raises:
         SinkError: it cannot be written.
     """
-    encoded, data = cv2.imencode(path.suffix, bgr)
+    if mark is not None and path.suffix.lower() in MARKED_PICTURES:
+        xmp = np.frombuffer(xmp_of(mark), np.uint8)
+        encoded, data = cv2.imencodeWithMetadata(path.suffix, bgr, [cv2.IMAGE_METADATA_XMP], [xmp])
+    else:
+        encoded, data = cv2.imencode(path.suffix, bgr)
     try:
         if not encoded:
             raise OSError(None, "the picture cannot be encoded")

@@ -34,7 +34,7 @@ class ArraySource(Closing):
 
     The frames of a video have the times at which they come, unless `frames_per_second` says otherwise or every item is
     a pair of a picture and its time in seconds. Not thread-safe; use one per thread. A generator runs on the thread
-    that reads the source, and is closed with it once it has given its next picture.
+    that reads the source; closing the source does not close the generator, and waits for the picture it is making.
 
     Args:
         pictures: uint8 `[H, W, 3]` each, BGR as OpenCV gives them. They are not copied: do not write to one that was

@@ -35,7 +35,7 @@ def check_webcam(address: str | int, *, wait: bool) -> None:
     elif wait:
         log.warning("%s is not here, nor is any other webcam; it is waited for.", shown)
     else:
-        raise SourceError(f"{shown}: there is no webcam here. Plug one in, or wait for it with --wait.")
+        raise SourceError(f"{shown}: there is no webcam here. Plug one in, or wait for it with `stance run … --wait`.")
 
 
 def _present(address: str, cameras: list[Camera]) -> bool:

@@ -21,7 +21,7 @@ from typing import IO, Any, Final
 
 import av
 import numpy as np
-from av.stream import Disposition
+from av.stream import Discard, Disposition
 from numpy.typing import NDArray
 
 from stream.errors import SourceError
@@ -397,7 +397,7 @@ def _moving_picture(container: Any) -> Any:
         raise SourceError(f"has pictures in a coding{coding} for which FFmpeg {av.ffmpeg_version_info} has no decoder")
     for other in container.streams:
         if other.type not in ("video", "audio") or (other.type == "video" and other is not stream):
-            other.discard = "all"
+            other.discard = Discard.all
     return stream
 
 

@@ -31,21 +31,20 @@ def test_a_name_nobody_knows() -> None:
 
 def test_no_part_is_of_two_networks() -> None:
     """So that a weights file says which network it is for."""
-    parts = [part for network in NETWORKS.values() for part in network.parts + network.video_parts]
+    parts = [part for network in NETWORKS.values() for part in network.all_parts]
     assert len(set(parts)) == len(parts)
 
 
 def test_the_weights_of_what_auto_takes_are_known() -> None:
-    top_down = NETWORKS[TOP_DOWN]
-    assert {*top_down.parts, *top_down.video_parts, "yolov7-w6-pose"} <= {*KNOWN_WEIGHTS}
-    assert {*KNOWN_WEIGHTS} <= {part for network in NETWORKS.values() for part in network.parts + network.video_parts}
+    assert {*NETWORKS[TOP_DOWN].all_parts, "yolov7-w6-pose"} <= {*KNOWN_WEIGHTS}
+    assert {*KNOWN_WEIGHTS} <= {part for network in NETWORKS.values() for part in network.all_parts}
 
 
 def test_parts_are_networks_that_can_be_loaded() -> None:
     from pose.networks.architecture import NETWORKS as ONE_SHOT
     from pose.weight_files.topdown_file import TOPDOWN_NETWORKS
 
-    assert NETWORKS[TOP_DOWN].parts + NETWORKS[TOP_DOWN].video_parts == (*TOPDOWN_NETWORKS,)
+    assert NETWORKS[TOP_DOWN].all_parts == (*TOPDOWN_NETWORKS,)
     assert {name for name in NETWORKS if name != TOP_DOWN} == {*ONE_SHOT}
 
 

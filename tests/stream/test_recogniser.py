@@ -186,7 +186,7 @@ def test_why_nobody_knows_is_counted_and_told(index):
     class Recording:
         name, still, live = "clip.mp4", False, False
 
-    assert "unknown in single frames: too small 33%, too few keypoints 33%" in summary(Recording(), tally)
+    assert "unknown because: too small 34%, too few keypoints 33%" in summary(Recording(), tally)
 
 
 def striding(seconds: float) -> np.ndarray:

@@ -11,6 +11,7 @@ import pytest
 from index import PostureIndex, starter_prefix
 from pose import PoseEstimator
 from stream import scenes
+from stream.settings.model import Settings
 
 FRAMES = 60
 
@@ -50,12 +51,14 @@ def assert_same(one, other):
         assert people == its_people
 
 
-def test_workers_other_sources_and_a_slow_reader_change_nothing(clips, index):
+@pytest.mark.parametrize("pose", [{}, {"calm_every_seconds": 0.2, "settled_every_seconds": 0.2}])
+def test_workers_other_sources_and_a_slow_reader_change_nothing(clips, index, pose):
     clip, other = clips
+    settings = Settings.model_validate({"pose": pose})
     with PoseEstimator(device="cpu", threads=1) as one_worker, PoseEstimator(device="cpu", threads=2) as two_workers:
-        alone = story(scenes(clip, one_worker, index), clip)
+        alone = story(scenes(clip, one_worker, index, settings), clip)
         assert {person[1] for *_, people in alone for person in people} >= {1, 2}
-        assert_same(alone, story(scenes(clip, two_workers, index), clip))
+        assert_same(alone, story(scenes(clip, two_workers, index, settings), clip))
         pauses = itertools.cycle([0.0, 0.0, 0.02, 0.0, 0.005])
-        beside = scenes([other, clip], two_workers, index)
+        beside = scenes([other, clip], two_workers, index, settings)
         assert_same(alone, story(beside, clip, lambda: time.sleep(next(pauses))))

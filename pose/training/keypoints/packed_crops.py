@@ -17,9 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose.datasets.labelled import LabelledPicture
-from pose.errors import LabelsMissing, PictureError, TrainingError
+from pose.errors import LabelsMissing, PictureError, TrainingError, reason_of
 from pose.keypoints import KEYPOINT_COUNT
-from pose.system_errors import plain_reason
 
 __all__ = ["CROP_SIDE", "ROOM", "PackedCrops", "pack_crops"]
 
@@ -132,7 +131,7 @@ def pack_crops(pictures: Sequence[LabelledPicture], folder: str | Path) -> Packe
         np.save(folder / "set.npy", of_set)
         (folder / "names.json").write_text(json.dumps(names), encoding="utf-8")
     except OSError as error:
-        raise TrainingError(f"{folder} cannot be written: {plain_reason(error)}. Name another.") from error
+        raise TrainingError(f"{folder} cannot be written: {reason_of(error)}. Name another.") from error
     return PackedCrops.open(folder)
 
 

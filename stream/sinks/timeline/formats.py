@@ -25,7 +25,7 @@ COLUMNS: Final = (
 
 
 class TimelineFormat(Protocol):
-    """What the pieces of a file look like. Not thread-safe; use one per file.
+    """What the pieces of a file look like. Not thread-safe; use one per file. A copy (`copy.copy`) is independent.
 
     Attributes:
         head: what the file begins with.
@@ -125,7 +125,7 @@ class SrtTimeline:
 
     def piece(self, ended: Sequence[Interval], running: Sequence[Interval], settled_seconds: float) -> str:
         """The cues that are settled."""
-        self._ended += ended
+        self._ended = [*self._ended, *ended]  # a new list: a copy of this object may be asked again
         intervals = [*self._ended, *running]
         edges = {edge for interval in intervals for edge in (interval.from_seconds, interval.to_seconds)}
         edges = {edge for edge in edges if self._written_seconds < edge <= settled_seconds and math.isfinite(edge)}

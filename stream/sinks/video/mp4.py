@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.errors import SinkError
+from stream.sinks.paths import WholeWrites
 from stream.sinks.video.timing import VideoTiming
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class VideoFile:
         sound: what is to be heard, from `first_seconds` on; a packet that was given to a file before is not in this
             one. Stays open.
         created: when the first picture was seen; written into the file to the second.
+        comment: written into the file.
         replace: whether an existing file is replaced.
 
     Attributes:
@@ -92,6 +94,7 @@ class VideoFile:
         crf: int,
         sound: Sound | None = None,
         created: datetime | None = None,
+        comment: str = "",
         replace: bool = True,
     ) -> None:
         self.path = path
@@ -107,7 +110,7 @@ class VideoFile:
         self._held: Packet | None = None  # the latest picture: how long it is shown is known when the next one comes
         self._container: Any = None
         with self._writing():
-            self._file = _WholeWrites(path, "w+" if replace else "x+")
+            self._file = WholeWrites(path, "w+" if replace else "x+")
             self._container = av.open(
                 self._file,
                 "w",
@@ -121,6 +124,8 @@ class VideoFile:
                     "video_track_timescale": str(timing.ticks),
                 },
             )
+            if comment:
+                self._container.metadata["comment"] = comment
             if created is not None:
                 self._container.metadata["creation_time"] = f"{created.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
             options = {"preset": PRESET, "crf": str(crf), "tune": "zerolatency", "g": "600"}
@@ -251,16 +256,6 @@ class VideoFile:
         # it may not even be open; and it is closed whatever the disk says
         with contextlib.suppress(AttributeError, OSError), contextlib.closing(self._file), contextlib.suppress(OSError):
             self._file.truncate(_end_of_fragments(self._file, self._safe_bytes))
-
-
-class _WholeWrites(io.FileIO):
-    """A file that takes everything or fails: FFmpeg takes a short write, which a full disk gives, for a whole one."""
-
-    def write(self, data: Any) -> int:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[super().write(rest) or 0 :]
-        return len(data)
 
 
 def _end_of_fragments(file: io.FileIO, start: int) -> int:

@@ -15,7 +15,9 @@ from pose.closing import Closing
 from stream.errors import SinkError
 from stream.scene import Scene
 from stream.sinks.base import Drawing
+from stream.sinks.mark import mark_of
 from stream.sinks.paths import check_output
+from stream.sinks.retry import Retry, pausing
 from stream.sinks.video.mp4 import VideoFile
 from stream.sinks.video.sound import Sound, open_sound
 from stream.sinks.video.timing import VideoTiming, seen_at
@@ -37,12 +39,6 @@ closed its table of pictures grows in memory, by 7 MB in an hour (see `VideoFile
 AWAY_SECONDS: Final = 2.0
 """A camera without a picture for longer was away: the last picture of a segment does not stand still until the next
 segment, whose name says when it begins."""
-
-RETRY_MIN_SECONDS: Final = 10.0
-RETRY_MAX_SECONDS: Final = 60.0
-
-STEADY_SECONDS: Final = 60.0
-"""After recording for so long, the next fault is a new one, and is tried again soon."""
 
 
 class Recording(Closing):
@@ -101,9 +97,7 @@ class Recording(Closing):
         self._latest_seconds = 0.0  # of the pictures given
         self._missed_seconds = 0.0  # in pauses that are over
         self._paused_at = 0.0  # the first moment that is not on the disk
-        self._next_try = 0.0
-        self._pause_seconds = RETRY_MIN_SECONDS
-        self._resumed_at = float("-inf")
+        self._retry = Retry()
 
     @property
     def missed_seconds(self) -> float:
@@ -121,7 +115,7 @@ class Recording(Closing):
             raise SinkError(f"{self.path} is closed.")
         seconds = self._timing.seconds(scene.frame)
         self._latest_seconds = seconds
-        if self.paused_reason is not None and self._file is None and seconds < self._next_try:
+        if self.paused_reason is not None and self._file is None and not self._retry.due(seconds):
             return
         try:
             self._append(drawing.bgr, seconds)
@@ -168,6 +162,7 @@ class Recording(Closing):
             seconds,
             crf=self._crf,
             sound=self._sound,
+            comment=f"Annotated by Stance, {mark_of(self._source)}",
             created=seen_at(seconds) if self._timing.live else None,
             replace=single,
         )
@@ -187,21 +182,10 @@ class Recording(Closing):
         """Let a live source's recording rest after a fault."""
         since = self._give_up()
         if self.paused_reason is None:
-            if self._latest_seconds - self._resumed_at > STEADY_SECONDS:
-                self._pause_seconds = RETRY_MIN_SECONDS
             self._paused_at = since
             self.paused_reason = getattr(error.__cause__, "strerror", None) or str(error.__cause__)
-            log.warning(
-                "%s The recording of %s pauses, its labels go on. Make room in %s, or connect the disk again: it is "
-                "tried again every %g to %g s.",
-                error,
-                self._source.name,
-                self.path.parent.absolute(),
-                RETRY_MIN_SECONDS,
-                RETRY_MAX_SECONDS,
-            )
-        self._next_try = self._latest_seconds + self._pause_seconds
-        self._pause_seconds = min(RETRY_MAX_SECONDS, 2 * self._pause_seconds)
+            log.warning("%s", pausing(error, self.path.parent))
+        self._retry.failed(self._latest_seconds)
 
     def _give_up(self) -> float:
         """Leave the segment as the fault left it, or remove it if nothing in it plays. Gives when the loss begins."""
@@ -216,7 +200,7 @@ class Recording(Closing):
 
     def _resume(self, file: VideoFile) -> None:
         self._missed_seconds += file.first_seconds - self._paused_at
-        self._resumed_at = file.first_seconds
+        self._retry.worked(file.first_seconds)
         self.paused_reason = None
         log.info("%s is recorded again, in %s", self._source.name, file.path)
 

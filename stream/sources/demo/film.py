@@ -51,7 +51,7 @@ CHAPTERS: Final = (
         "home",
         (Place("standing", 0.55, 240, 149, 0), Place("sitting", 0.70, 460, 261, 1)),
     ),
-    Chapter("Walking, slipping, lying", "hall", (Place("slipping", 2.0, 0, 0, 3),)),
+    Chapter("A fall", "hall", (Place("slipping", 2.0, 0, 0, 3),)),
     Chapter("Ten people, each with a number that stays", "square", (Place("street", 2.4, -560, -165, 0),)),
     Chapter("Running", "park", (Place("running", 1.0, 0, 60, 2),)),
 )

@@ -458,7 +458,7 @@ def test_a_full_disk_leaves_the_old_database(prefix: Path, monkeypatch: pytest.M
     index.add(np.zeros((1, 25), np.float32), ["new"])
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        with pytest.raises(DatabaseUnwritable, match=r"could not be written: the disk is full.*choose another place"):
+        with pytest.raises(DatabaseUnwritable, match=r"could not be written: No space left.*choose another place"):
             index.save(prefix)
     assert PostureIndex.load(prefix, device="cpu").rows == 30
     assert len(list(prefix.parent.iterdir())) == 4  # no remains

@@ -224,7 +224,7 @@ def test_nobody_listens(file: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: connections are refused
         with pytest.raises(
-            FetchError, match=r"cannot be reached \(connection refused\)\. Download http\S+ in a browser"
+            FetchError, match=r"cannot be reached \(Connection refused\)\. Download http\S+ in a browser"
         ):
             fetch(f"http://127.0.0.1:{taken.getsockname()[1]}/weights.pt", file, check=whole)
 

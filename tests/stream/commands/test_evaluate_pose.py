@@ -36,6 +36,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     save_topdown(PicoDet(), folder / "picodet-s.safetensors", (320, 320), "a seed")
     save_topdown(TinyPose(), folder / "tinypose.safetensors", (192, 256), "a seed")
+    save_topdown(TinyPose(), folder / "tinypose-small.safetensors", (128, 192), "a seed")
     tiny = made_network(Architecture("yolov7-tiny-pose", "short", "leaky_relu_0.1", width=0.125))
     save_network(tiny, folder / "yolov7-tiny-pose.safetensors")
     return folder

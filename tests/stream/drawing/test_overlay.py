@@ -1,11 +1,15 @@
 """What is drawn: on a copy, inside the picture, at every size, in the colours of the sides."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
 from index.classification import Classification, Unknown
+from pose.keypoints import LIMBS
 from stream.drawing.overlay import LEFT, RIGHT, Overlay
+from stream.drawing.readable import readable
 from stream.frame import Frame
 from stream.scene import Person, Scene
 from stream.settings.model import OverlaySettings
@@ -83,9 +87,9 @@ def test_a_picture_smaller_than_its_label_and_nobody_at_all():
 
 def test_the_text_says_posture_probability_and_number():
     somebody = Person(0, 12, KNOWN, "sitting", 0.834, 0.0)
-    assert Overlay.text(somebody) == "sitting 83% #12"
-    assert Overlay.text(Person(0, 12, UNKNOWN, None, 0.0, None)) == "unknown #12"
-    assert Overlay.text(Person(0, None, KNOWN, "sitting", 0.8, None)) == "sitting 80%"
+    assert Overlay().text(somebody) == "sitting 83% #12"
+    assert Overlay().text(Person(0, 12, UNKNOWN, None, 0.0, None)) == "unknown #12"
+    assert Overlay().text(Person(0, None, KNOWN, "sitting", 0.8, None)) == "sitting 80%"
 
 
 def test_labels_may_be_in_any_script():
@@ -97,6 +101,84 @@ def test_labels_may_be_in_any_script():
         ink = cv2.inRange(drawn, (0, 0, 0), (60, 60, 60))
         pictures.append(ink.tobytes())
     assert len(set(pictures)) == 5
+
+
+def test_a_number_is_never_below_the_limit_of_a_single_frame():
+    overlay = Overlay(min_probability=0.4)
+    assert overlay.text(Person(0, 3, KNOWN, "sitting", 0.36, None)) == "sitting? #3"
+    assert overlay.text(Person(0, 3, KNOWN, "sitting", 0.4, None)) == "sitting 40% #3"
+
+
+@pytest.mark.parametrize(
+    ("label", "drawn"),
+    [
+        ("standing", "standing"),
+        ("坐着", "坐着"),
+        ("🧘", "person in lotus position"),
+        ("yoga🧘🏽‍♀️ 1", "yoga person in lotus position \u200d♀ 1"),
+        ("❤️ok", "heavy black heart ok"),
+        ("𝐀b", "Ab"),
+        ("🇩🇪", "DE"),
+        ("a\nb\tc", "a b c"),
+        ("ก", "kai"),
+        ("\ue000", "?"),
+        ("", "?"),
+        ("50 % → up", "50 % → up"),
+    ],
+)
+def test_a_label_is_drawn_as_something_readable(label, drawn):
+    assert readable(label) == drawn
+
+
+def test_two_emoji_are_not_drawn_alike():
+    pictures = set()
+    for label in ("🧘", "🏃", "🧍", "\u0378"):
+        bgr = Overlay(OverlaySettings(boxes=False, skeletons=False))(
+            scene(200, 600, person(100, 90, 80), posture=label)
+        )
+        pictures.add(bgr.tobytes())
+    assert len(pictures) == 4
+
+
+def lab(colours):
+    return cv2.cvtColor(np.float32(colours).reshape(-1, 1, 3) / 255, cv2.COLOR_BGR2LAB).reshape(-1, 3)
+
+
+@pytest.mark.parametrize(("count", "least"), [(12, 20), (24, 20), (60, 18), (120, 11)])
+def test_no_two_postures_look_alike(count, least):
+    """A difference of 2 in CIELAB is just seen side by side; 10 is plain at a glance."""
+    overlay = Overlay(classes=[f"posture {n}" for n in range(count)])
+    places = lab([overlay.colour_of(f"posture {n}") for n in range(count)] + [overlay.colour_of(None)])
+    distances = np.linalg.norm(places[:, None] - places, axis=-1) + 1000 * np.eye(count + 1)
+    assert distances.min() > least
+
+
+def test_labels_that_come_up_later_have_colours_of_their_own():
+    overlay = Overlay(classes=["a", "b"])
+    names = ["a", "b", *(f"new {n}" for n in range(200)), "\udce4"]
+    assert len({overlay.colour_of(name) for name in names}) == len(names)
+
+
+@pytest.mark.parametrize("ground", [0, 48, 110, 255])
+def test_limbs_are_seen_on_white_and_on_dark(ground):
+    world = scene(480, 640, person(300, 60, 350))
+    world.frame.bgr.flags.writeable = True
+    world.frame.bgr[:] = ground
+    drawn = Overlay(OverlaySettings(boxes=False, labels=False))(world)
+    across = np.abs(lab(drawn) - lab(world.frame.bgr)).max(axis=1).reshape(480, 640)
+    for a, b in LIMBS:
+        middle = world.poses.keypoints[0, [a, b], :2].mean(axis=0).round().astype(int)
+        around = across[middle[1] - 8 : middle[1] + 9, middle[0] - 8 : middle[0] + 9]
+        assert around.max() > 40, (a, b)
+
+
+def test_a_keypoint_without_a_place_is_left_out():
+    world = scene(480, 640, person(300, 100))
+    keypoints = world.poses.keypoints.copy()
+    keypoints[0, 3, 0] = keypoints[0, 9] = np.nan
+    with np.errstate(all="raise"):
+        drawn = Overlay()(replace(world, poses=replace(world.poses, keypoints=keypoints)))
+    assert not np.array_equal(drawn, Overlay()(world))
 
 
 def test_every_posture_has_a_colour_of_its_own():

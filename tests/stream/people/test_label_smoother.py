@@ -49,6 +49,17 @@ def test_a_lasting_change_is_shown_within_0_7_seconds(fps, before, after):
     assert set(result[change + int(0.7 * fps) :]) == {after}
 
 
+def test_doubt_grows_until_the_label_changes_and_is_none_while_frames_agree():
+    fps = 20
+    result = steadied([certain("sitting")] * 2 * fps + [certain("standing")] * fps, fps, switch_seconds=0.5)
+    change = next(n for n, steady in enumerate(result) if steady.posture == "standing")
+    assert [steady.doubt for steady in result[fps : 2 * fps]] == [0.0] * fps
+    doubts = [steady.doubt for steady in result[2 * fps : change]]
+    np.testing.assert_allclose(doubts, np.arange(1, len(doubts) + 1) / fps / 0.5)
+    assert all(0 < doubt < 1 for doubt in doubts)
+    assert result[change].doubt == 0.0
+
+
 @pytest.mark.parametrize("fps", [20, 60])
 def test_a_certain_change_takes_the_switch_time_and_a_doubtful_one_longer(fps):
     before, after = [certain("sitting")] * fps, votes(standing=0.6, sitting=0.4)

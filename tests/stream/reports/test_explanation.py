@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from index import Classification, Examples, PostureIndex, Unknown
 from index.classification import DecisionRule
+from pose import get_embedding
 from stream.drawing.explanation import GAP, LINE, TILE, Asked, draw_explanation
 from stream.drawing.overlay import PLAIN
 from stream.reports.explanation import explain
@@ -85,6 +87,34 @@ def test_which_threshold_was_missed(index: PostureIndex) -> None:
     assert (
         explain(classification(label=None, reason=Unknown.EMPTY_DATABASE), hidden, index, SETTINGS) == "empty database"
     )
+
+
+def test_a_reason_does_not_contradict_itself(index: PostureIndex) -> None:
+    """What missed its limit by a hair does not read as if it met it; enough keypoints are not called too few."""
+    hidden = person(0, 0)
+    hidden[[5, 6], 2] = 0.1
+    nobody = classification(label=None, reason=Unknown.TOO_FEW_KEYPOINTS)
+    said = explain(nobody, hidden, PostureIndex("gravity59", device="cpu"), SETTINGS)
+    assert said.startswith("15 of 17 keypoints score 0.5 or more, which would be enough, but")
+    assert said.endswith("gravity59 needs a shoulder and a limb or side of the torso")
+    assert np.isnan(get_embedding("gravity59")(poses(hidden))).all()
+
+    parts = (("standing", 0.3996), ("sitting", 0.2))
+    torn = classification(label=None, reason=Unknown.NO_MAJORITY, probability=0.3996, probabilities=parts)
+    said = explain(torn, person(0, 0), index, SETTINGS)
+    assert said == "the vote is standing 39.96%, sitting 20%; index.min_probability asks for 40.00%"
+
+    parts = (("standing", 0.5), ("sitting", 0.401))
+    close = classification(label=None, reason=Unknown.TOO_CLOSE, probability=0.5, probabilities=parts)
+    assert explain(close, person(0, 0), index, SETTINGS) == (
+        "standing 50% is 9.9% ahead of sitting; index.min_margin asks for 10.0%"
+    )
+
+    radius = index.rejection_radius
+    assert radius is not None
+    far = classification(label=None, reason=Unknown.TOO_FAR, distance=radius + 1e-5)
+    value, limit = re.findall(r"\d+\.\d+", explain(far, person(0, 0), index, SETTINGS))
+    assert float(value) > float(limit)
 
 
 def tile(sheet: np.ndarray, column: int, line: int = 0) -> np.ndarray:

@@ -4,7 +4,6 @@ do not."""
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -163,9 +163,8 @@ def test_a_run_that_hangs_is_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     listening.close()
 
 
-def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
-    if shutil.which("systemd-analyze") is None:
-        pytest.skip("systemd-analyze is not installed")
+def test_the_unit_is_one_that_systemd_takes(tmp_path: Path, worlds: Any) -> None:
+    worlds.need("/usr/bin/systemd-analyze", "systemd")
     text = UNIT.read_text(encoding="utf-8")
     assert "ExecStart=/opt/stance/bin/stance run" in text
     (tmp_path / "stance.service").write_text(text.replace("/opt/stance/bin/stance", sys.executable), encoding="utf-8")

@@ -1,12 +1,17 @@
 """What a person sees: a line per source, in a terminal and in a log, with the reason when a camera is away."""
 
 import math
+import re
 import time
 
+import numpy as np
 import pytest
 
+from index.classification import Classification, Unknown
+from pose.poses import Poses
 from stream.run.status import Status, summary
-from stream.run.tally import SourceTally, Tally
+from stream.run.tally import UNSETTLED, SourceTally, Tally
+from stream.scene import Person, Scene
 from stream.sources.status import SourceState, SourceStatus
 
 
@@ -82,3 +87,71 @@ def test_the_end_of_a_camera(camera):
     told = summary(source, tally)
     assert "capture to label 20 ms (p95 29 ms), dropped: 3 replaced, 1 capped, reconnected 2 times" in told
     assert math.isnan(SourceTally().age_seconds(0.5))
+
+
+class Clock:
+    seconds = 1000.0
+
+    def __call__(self):
+        return self.seconds
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr("stream.run.tally.time.monotonic", clock)
+    return clock
+
+
+def test_the_rate_is_that_of_now(worlds, clock):
+    """25 a second for a minute, away for an hour, 25 a second again."""
+    scene, tally = worlds.empty_scene(worlds.FakeSource().frame(0)), SourceTally()
+    for _ in range(25 * 60):
+        tally.count(scene, live=False)
+        assert tally.recent_frames_per_second(clock.seconds) == pytest.approx(25, abs=0.2) or tally.frames < 2
+        clock.seconds += 0.04
+    clock.seconds += 3600
+    assert tally.recent_frames_per_second(clock.seconds) == 0
+    for _ in range(25 * 6):
+        tally.count(scene, live=False)
+        clock.seconds += 0.04
+    assert tally.recent_frames_per_second(clock.seconds) == pytest.approx(25, abs=0.2)
+    assert len(tally.recent_seconds) <= 126
+
+
+def test_bar_and_summary_tell_the_same_rate(worlds, clock, capsys):
+    source, tally = worlds.FakeSource(count=40, name="clip"), Tally()
+    with Status([source], tally) as status:
+        for number in range(40):
+            scene = worlds.empty_scene(source.frame(number))
+            tally.of("clip").count(scene, live=False)
+            status.update(scene)
+            clock.seconds += 0.1
+    clock.seconds += 30  # closing the files
+    bar = capsys.readouterr().err
+    assert re.findall(r"[\d.]+ frames/s", bar)[-1] == "10.0 frames/s"
+    assert "10.0 frames/s" in summary(source, tally.of("clip"))
+
+
+def people(*postures_and_reasons):
+    return [
+        Person(row, 1, Classification(None if reason else "x", 0.5, 0.1, "x", reason, (), (), ()), posture, 0.5, None)
+        for row, (posture, reason) in enumerate(postures_and_reasons)
+    ]
+
+
+def test_what_is_unknown_is_explained_by_parts_that_add_up(worlds):
+    """A third is unknown: one in eight for the frame's own reason, the rest because it is not settled."""
+    tally = SourceTally()
+    several = [("standing", None)] * 400 + [("standing", Unknown.TOO_FAR)] * 200 + [("sitting", None)] * 66
+    several += [(None, Unknown.TOO_FEW_KEYPOINTS)] * 120 + [(None, None)] * 210 + [("lying", None)] * 4
+    frame = worlds.FakeSource().frame(0)
+    poses = Poses(np.zeros((1, 17, 3)), np.zeros((1, 4)), np.zeros(1))
+    for posture, reason in several:
+        tally.count(Scene(frame, poses, tuple(people((posture, reason)))), live=False)
+    told = summary(worlds.FakeSource(name="clip"), tally).splitlines()
+    assert told[1:] == [
+        "postures: standing 60%, unknown 33%, sitting 7%, lying <1%",
+        f"unknown because: {UNSETTLED} 21%, too few keypoints 12%",
+    ]
+    assert sum(tally.reasons.values()) == tally.postures[None]

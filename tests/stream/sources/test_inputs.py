@@ -213,6 +213,18 @@ def test_a_clock_that_begins_anywhere(tmp_path, worlds, clip):
     np.testing.assert_allclose(times, np.arange(COUNT) / RATE, atol=1e-3)
 
 
+@row("Matroska with subtitles, sound and a second picture")
+def test_other_streams_are_left_alone(tmp_path, worlds, clip):
+    (tmp_path / "a.srt").write_text("1\n00:00:00,100 --> 00:00:00,500\nhello\n")
+    other = worlds.write_clip(tmp_path / "other.mp4", [n / RATE for n in range(COUNT)], size=(64, 48))
+    inputs = ["-i", clip, "-i", other, "-i", tmp_path / "a.srt", "-f", "lavfi", "-i", "sine=d=1"]
+    streams = ["-map", "0:v", "-map", "1:v", "-map", "2:s", "-map", "3:a", "-c:v", "copy", "-c:s", "srt"]
+    worlds.ffmpeg(*inputs, *streams, tmp_path / "a.mkv")
+    with FileSource(tmp_path / "a.mkv") as source:
+        assert [worlds.stamp_of(frame.bgr) for frame in source] == list(range(COUNT))
+        assert source.info.width == 192
+
+
 @row("Matroska without a length")
 def test_without_a_length(tmp_path, worlds, clip):
     with (tmp_path / "a.mkv").open("wb") as file:  # a pipe: nothing can be written at the beginning afterwards

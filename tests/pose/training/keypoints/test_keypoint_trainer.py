@@ -247,7 +247,7 @@ def test_faults_are_sentences(tmp_path, packed):
     with torch.no_grad():
         trainer._network.to_keypoints.weight.fill_(float("nan"))
     trainer.settings = replace(SMALL, epochs=100)
-    with pytest.raises(TrainingError, match="Lower --learning-rate"):
+    with pytest.raises(TrainingError, match="Lower the learning rate"):
         trainer.run()
     with pytest.raises(TrainingError, match="Nobody in 0 pictures"):
         HoldOut([])

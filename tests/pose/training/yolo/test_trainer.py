@@ -129,7 +129,7 @@ def test_a_loss_that_is_no_number_ends_in_a_sentence(tmp_path, made_people):
         trainer._network.conv1.conv.weight.fill_(float("nan"))
     settings = TrainingSettings(**{**_fields(SMALL), "epochs": 100})
     trainer.settings = settings
-    with pytest.raises(TrainingError, match="Lower --learning-rate"):
+    with pytest.raises(TrainingError, match="Lower the learning rate"):
         trainer.run()
 
 

@@ -216,18 +216,6 @@ def test_plays_while_it_is_written(tmp_path, worlds):
     assert decoded(worlds, tmp_path / "cam.mp4")[0] == list(range(80))
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 1.5 MB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1536k", "tmpfs", str(disk)]
-    if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("this machine does not allow mounting a small file system")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
-
-
 def test_a_full_disk_pauses_a_live_recording(small_disk, worlds, caplog):
     caplog.set_level(logging.INFO, "stream")
     source = live(worlds)
