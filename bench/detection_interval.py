@@ -17,7 +17,6 @@ of calm people only now and then (`pose.calm_every_seconds`), and of everybody w
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Sequence
@@ -29,7 +28,7 @@ import numpy as np
 from bench.machine import load, machine, spread, write
 from bench.marked_labels import VIDEOS, judge, marked_until, watch
 from bench.marked_people import PEOPLE, MarkedPlace, Visit, read_marked_places, read_visits
-from bench.network import Calls, about, add_index_option, add_network_options, estimator_of, index_of, settings_with
+from bench.network import Calls, about, estimator_of, index_of, script_parser, settings_with
 from pose.datasets.labelled import AREA_PER_BOX
 from pose.evaluation.oks import oks
 from stream.people.pose_finder import VISIBLE
@@ -43,7 +42,7 @@ OUT_OF_SIGHT: Final = 1.0  # seconds
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__, RESULT)
     parser.add_argument("folder", type=Path, nargs="?", default=VIDEOS, help="holds the clips (../shared/videos)")
     parser.add_argument("--only", nargs="+", metavar="CLIP", help="only these, by their names without suffix")
     parser.add_argument("--seconds", type=float, help="of every clip, for a trial")
@@ -51,9 +50,6 @@ def main() -> int:
     parser.add_argument(
         "--settled", type=float, default=0.3, metavar="SECONDS", help="pose.settled_every_seconds (0.3)"
     )
-    parser.add_argument("--out", default=str(RESULT), metavar="FILE", help="the result as JSON; - writes none")
-    add_index_option(parser)
-    add_network_options(parser)
     args = parser.parse_args()
     before = load()
     estimator, index = estimator_of(args), index_of(args)
