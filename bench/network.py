@@ -20,7 +20,25 @@ from stream.settings.model import Settings
 if TYPE_CHECKING:
     from pose.estimator import PoseEstimator
 
-__all__ = ["Calls", "about", "add_index_option", "add_network_options", "estimator_of", "index_of", "settings_with"]
+__all__ = [
+    "Calls",
+    "about",
+    "add_index_option",
+    "add_network_options",
+    "estimator_of",
+    "index_of",
+    "script_parser",
+    "settings_with",
+]
+
+
+def script_parser(description: str | None, result: Path) -> argparse.ArgumentParser:
+    """The options of scripts that name postures and write their result to a file, `result` by default."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", default=str(result), metavar="FILE", help="the result as JSON; - writes none")
+    add_index_option(parser)
+    add_network_options(parser)
+    return parser
 
 
 def add_network_options(parser: argparse.ArgumentParser) -> None:

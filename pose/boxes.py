@@ -1,18 +1,51 @@
-"""`iou`: how much boxes overlap."""
+"""How large boxes are and how much they overlap.
+
+A comparison of many boxes with many is quickest with their corners one way round: −x1, −y1, x2, y2. Then the inner one
+of two corners is the lesser one on all four sides, and a margin is added to all four.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["iou"]
+__all__ = ["area_of", "corners_of", "iou", "iou_of_corners", "shared_area"]
+
+Numbers = NDArray[np.floating[Any]]
 
 
-def iou(boxes: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+def iou(boxes: Numbers, others: Numbers) -> Numbers:
     """Intersection over union of boxes `[N, 4]` and `[M, 4]`, x1, y1, x2, y2: `[N, M]`."""
-    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    shared = (high - low).clip(0).prod(axis=2)
-    areas, their = ((some[:, 2:] - some[:, :2]).clip(0).prod(axis=1) for some in (boxes, others))
-    overlap: NDArray[np.float32] = shared / np.maximum(areas[:, None] + their - shared, 1e-9)
+    a, b = corners_of(boxes), corners_of(others)
+    return iou_of_corners(a, area_of(a), b, area_of(b))
+
+
+def corners_of(boxes: Numbers) -> Numbers:
+    """Boxes `[N, 4]`, x1, y1, x2, y2, as they are compared: `[4, N]`: −x1, −y1, x2, y2; a copy."""
+    corners = boxes.T.copy(order="C")
+    np.negative(corners[:2], out=corners[:2])
+    return corners
+
+
+def area_of(corners: Numbers) -> Numbers:
+    """Of boxes `[4, ...]` as `corners_of` gives them: `[...]`; 0 where a box has a side below 0."""
+    sides: Numbers = corners[:2] + corners[2:]
+    np.maximum(sides, 0.0, out=sides)
+    area: Numbers = sides[0] * sides[1]
+    return area
+
+
+def shared_area(a: Numbers, b: Numbers) -> Numbers:
+    """Of the intersections of boxes `[4, N]` and `[4, M]`, as `corners_of` gives them: `[N, M]`."""
+    return area_of(np.minimum(a[:, :, None], b[:, None]))
+
+
+def iou_of_corners(a: Numbers, area_a: Numbers, b: Numbers, area_b: Numbers) -> Numbers:
+    """Intersection over union of boxes `[4, N]` and `[4, M]` with their areas: `[N, M]`."""
+    shared = shared_area(a, b)
+    union = area_a[:, None] + area_b
+    union -= shared
+    overlap: Numbers = shared / np.maximum(union, 1e-9, out=union)
     return overlap

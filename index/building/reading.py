@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from index.building.pictures import ClassPicture, decode_picture, printable
+from index.building.pictures import ClassPicture, printable
 from index.building.report import Skip
 from index.posture_index import PostureIndex
+from pose.datasets.picture_file import decode_picture
 from pose.errors import PictureError
 
 __all__ = ["ReadPicture", "in_batches", "read_ahead"]
