@@ -24,7 +24,7 @@ def iou(boxes: Numbers, others: Numbers) -> Numbers:
 
 def corners_of(boxes: Numbers) -> Numbers:
     """Boxes `[N, 4]`, x1, y1, x2, y2, as they are compared: `[4, N]`: −x1, −y1, x2, y2; a copy."""
-    corners = boxes.T.copy(order="C")
+    corners = boxes.T.astype(np.result_type(boxes, np.float32), order="C")
     np.negative(corners[:2], out=corners[:2])
     return corners
 
