@@ -36,7 +36,8 @@ class HoldOut:
         pictures: with labels.
         people: at most so many, spread over the pictures.
         crop_size: width and height in pixels of what the network is shown, `CROP_SIZE` or `SMALL_CROP_SIZE`. By small
-            crops those are judged who get them in video: people of whom the crop loses no pixel of the picture.
+            crops people are judged of whom the crop loses no pixel of the picture; in video the smaller ones of
+            these get them.
 
     Raises:
         TrainingError: nobody is labelled well enough and of a fitting size.
