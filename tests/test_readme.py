@@ -92,7 +92,7 @@ def sections(text: str, mark: str) -> list[str]:
 
 def unmarked(result: dict, script: str, scripts: str, measured: str) -> list[str]:
     """Headings under which a result that was measured beside other load is quoted without saying so."""
-    (purpose,) = [part for part in sections(scripts, "###") if part.startswith(f"`{script}`")]
+    purpose = next((part for part in sections(scripts, "###") if part.startswith(f"`{script}`")), "")
     if not result["loaded"] or re.search(r"load\s+of\s+the\s+machine\s+does\s+not\s+matter", purpose):
         return []
     quoted = [part for part in sections(measured, "##") if re.search(rf"bench\.{script}\b", part.partition("|")[0])]
