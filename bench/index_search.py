@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.machine import allowed_cores, limit_cores, load, machine, show, spread, write
-from index.posture_index import NEIGHBOURS
+from index.classification import DECISION_RULE
 from pose.embeddings.registry import DEFAULT_EMBEDDING
 
 RESULT: Final = Path(__file__).parent / "results" / "index_search.json"
@@ -70,9 +70,9 @@ def main() -> int:
     milliseconds: dict[int, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for repeat in range(-1, args.repeats):  # the first one warms up
         for rows, taught in indexes.items():
-            matches = taught.search(people, NEIGHBOURS)
+            matches = taught.search(people, DECISION_RULE.k)
             for name, call in (
-                ("search", lambda taught=taught: taught.search(people, NEIGHBOURS)),
+                ("search", lambda taught=taught: taught.search(people, DECISION_RULE.k)),
                 ("vote", lambda taught=taught, matches=matches: taught.vote(matches)),
             ):
                 start = time.perf_counter()
@@ -85,9 +85,9 @@ def main() -> int:
         for rows, steps in milliseconds.items()
     }
     for rows, taught in indexes.items():
-        approximate = taught.search(people, NEIGHBOURS)
+        approximate = taught.search(people, DECISION_RULE.k)
         usual, index.search.nearest.EXACT_ROWS = index.search.nearest.EXACT_ROWS, 10**9  # type: ignore[misc]
-        whole = taught.search(people, NEIGHBOURS)
+        whole = taught.search(people, DECISION_RULE.k)
         index.search.nearest.EXACT_ROWS = usual  # type: ignore[misc]
         pairs = zip(approximate.entries.tolist(), whole.entries.tolist(), strict=True)
         found = [len(set(a) & set(b)) / len(b) for a, b in pairs]
@@ -101,7 +101,7 @@ def main() -> int:
         print(f"same label {row['same_label']}, ready after {row['ready_seconds']} s")
     result = {
         "embedding": args.embedding,
-        "neighbours": NEIGHBOURS,
+        "neighbours": DECISION_RULE.k,
         "people": args.people,
         "cores": allowed_cores(),
         "repeats": args.repeats,

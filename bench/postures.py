@@ -170,8 +170,7 @@ def ask(system: str, train: People, test: People) -> list[Classification]:
     rows = index.embedding.compute(test.keypoints)
     if plain:
         return [majority(entries, train.labels) for entries in index.search(rows, 5).entries]
-    naming = IndexSettings()
-    return index.classify(rows, naming.k, naming.min_probability, naming.min_margin)
+    return index.classify(rows, IndexSettings().rule)
 
 
 def majority(entries: NDArray[np.int64], labels: NDArray[np.str_]) -> Classification:

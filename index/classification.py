@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from index.search.matches import NEAREST, Matches
 from index.search.ridge_weights import ridge_weights
 
-__all__ = ["Classification", "Unknown", "vote"]
+__all__ = ["DECISION_RULE", "Classification", "DecisionRule", "Unknown", "vote"]
 
 EPSILON: Final = 0.01
 """Added to every distance before it is inverted: two neighbours nearer than this differ by less than the network's own
@@ -40,6 +40,25 @@ class Unknown(StrEnum):
     NO_MAJORITY = "no majority"
     TOO_CLOSE = "between two postures"
     EMPTY_DATABASE = "empty database"
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRule:
+    """What a posture needs in order to be named. The defaults of settings, functions and evaluation are these.
+
+    Attributes:
+        k: so many neighbours vote, at least 1.
+        min_probability: probability below which a posture is unknown, 0–1.
+        min_margin: lead over the second label below which it is unknown, 0–1.
+    """
+
+    k: int = 32
+    min_probability: float = 0.4
+    min_margin: float = 0.1
+
+
+DECISION_RULE: Final = DecisionRule()
+"""The rule by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +99,8 @@ def vote(
     matches: Matches,
     codes: NDArray[np.integer],
     classes: tuple[str, ...],
+    rule: DecisionRule = DECISION_RULE,
     *,
-    min_probability: float = 0.5,
-    min_margin: float = 0.0,
     radius: float | None = None,
     bandwidth: float | None = None,
 ) -> list[Classification]:
@@ -93,15 +111,14 @@ def vote(
     that a large class does not win where nothing is near. Votes to the power of 1.75 are the probabilities. Otherwise
     the weight is 1 / (distance + 0.01), and votes are the probabilities.
 
-    The likeliest label is given if its probability is at least `min_probability` and ahead of every other label's by at
-    least `min_margin`, it is not `other`, and the median distance of the nearest five is at most `radius`.
+    The likeliest label is given if its probability is at least `rule.min_probability` and ahead of every other label's
+    by at least `rule.min_margin`, it is not `other`, and the median distance of the nearest five is at most `radius`.
 
     Args:
         matches: the neighbours, `[N, k]`.
         codes: `[R]`: for every row of the database, its label's place in `classes`.
         classes: the labels.
-        min_probability: 0–1.
-        min_margin: 0–1.
+        rule: what a label needs.
         radius: beyond it a person is unknown; None to accept any distance.
         bandwidth: distance over which rows say the same; None to weigh by distance alone.
 
@@ -158,9 +175,9 @@ def vote(
         reason = None
         if radius is not None and middle > radius:
             reason = Unknown.TOO_FAR
-        elif row[0] < min_probability or ahead <= TIE:
+        elif row[0] < rule.min_probability or ahead <= TIE:
             reason = Unknown.NO_MAJORITY
-        elif ahead < min_margin:
+        elif ahead < rule.min_margin:
             reason = Unknown.TOO_CLOSE
         elif order[0] == OTHER_LABEL:
             reason = Unknown.OTHER

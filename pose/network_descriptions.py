@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["AUTO", "NETWORKS", "TOP_DOWN", "NetworkDescription", "describe_network"]
+__all__ = ["AUTO", "HIGH_SCORE_THRESHOLD", "NETWORKS", "TOP_DOWN", "NetworkDescription", "describe_network"]
 
 AUTO: Final = "auto"
 TOP_DOWN: Final = "picodet-tinypose"
@@ -46,10 +46,13 @@ class NetworkDescription:
         return self.parts + self.video_parts
 
 
+HIGH_SCORE_THRESHOLD: Final = 0.3
+"""Of every network so far, and of whoever follows people without one."""
+
 _ONE_SHOT: Final = {
     "person_threshold": 0.1,
     "apart_threshold": 0.1,
-    "high_score_threshold": 0.3,
+    "high_score_threshold": HIGH_SCORE_THRESHOLD,
     "iou_threshold": 0.65,
     "judged_threshold": 0.005,
 }
@@ -62,7 +65,7 @@ NETWORKS: Final = {
         (320, 320),
         person_threshold=0.2,
         apart_threshold=0.15,
-        high_score_threshold=0.3,
+        high_score_threshold=HIGH_SCORE_THRESHOLD,
         iou_threshold=0.6,
         judged_threshold=0.2,
     ),

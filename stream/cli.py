@@ -24,10 +24,13 @@ FAULT: Final = 2
 INTERRUPTED: Final = 130
 
 COMMANDS: Final = (
-    "demo", "run", "serve", "build", "add", "info", "reembed", "query", "evaluate", "evaluate-video", "check",
-    "cameras", "weights", "export", "evaluate-pose", "train",
+    "demo", "run", "serve", "build", "add", "import", "info", "reembed", "query", "evaluate", "evaluate-video",
+    "check", "cameras", "weights", "export", "evaluate-pose", "train",
 )  # fmt: skip
 """In the order of the help. Each is in `stream.commands`, with `_` for `-`, and is imported only if it is asked for."""
+
+MODULES: Final = {"import": "import_pair"}
+"""Where the module has another name than the command, because Python has that word itself."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -112,7 +115,8 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     if first not in COMMANDS:
         parser.add_argument("--version", action="version", version=f"stance {_version()}")
     for command in () if first == "--version" else (first,) if first in COMMANDS else COMMANDS:
-        importlib.import_module(f"stream.commands.{command.replace('-', '_')}").register(adding)
+        module = MODULES.get(command, command.replace("-", "_"))
+        importlib.import_module(f"stream.commands.{module}").register(adding)
     return parser
 
 

@@ -206,8 +206,7 @@ class Recogniser:
             )
             rows = index.embedding.of_accepted(people, reasons)
         with self._stage("search"):
-            naming = self.settings.index
-            return list(index.classify(rows, naming.k, naming.min_probability, naming.min_margin, reasons))
+            return list(index.classify(rows, self.settings.index.rule, reasons))
 
     def _scene(self, followed: Followed, classifications: list[Classification]) -> Scene:
         frame = followed.frame

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from index.building.pictures import printable
 from index.errors import KeypointsError
+from pose.array_files import read_arrays
 from pose.keypoints import KEYPOINT_COUNT
 from pose.poses import Poses
 
@@ -42,11 +43,11 @@ class GivenKeypoints:
         self.file = Path(file)
         try:
             data = self.file.read_bytes()
-            with np.load(self.file, allow_pickle=False) as arrays:
-                paths, keypoints = arrays["path"], arrays["keypoint"]
+            arrays = read_arrays(io.BytesIO(data))
+            paths, keypoints = arrays["path"], arrays["keypoint"]
         except FileNotFoundError:
             raise KeypointsError(f"{printable(file)} is missing. Name a file of keypoints that exists.") from None
-        except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, KeyError) as error:
             raise KeypointsError(
                 f"{printable(file)} is no file of keypoints. Expected is a .npz with the arrays path [P] and "
                 f"keypoint [P, {KEYPOINT_COUNT}, 3]."

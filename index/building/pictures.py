@@ -10,13 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from index.errors import FolderError, FolderMissing
-from pose.errors import PictureError
+from pose.errors import reason_of
 
-__all__ = ["ClassPicture", "Folder", "decode_picture", "find_pictures", "is_picture", "printable", "quiet_opencv"]
+__all__ = ["ClassPicture", "Folder", "find_pictures", "is_picture", "printable", "quiet_opencv"]
 
 # What OpenCV reads, and two that people have on their telephones and expect to be read, so that they are named when
 # they are not.
@@ -48,12 +45,16 @@ class Folder:
         classes: the name of every class folder, also of those without a picture.
         outside: pictures that lie beside the class folders and belong to none.
         others: files that are no pictures.
+        left_out: links that lead out of their class folder or nowhere.
+        unreadable: folders that may not be read.
     """
 
     pictures: tuple[ClassPicture, ...]
     classes: tuple[str, ...]
     outside: tuple[Path, ...]
     others: tuple[Path, ...]
+    left_out: tuple[Path, ...] = ()
+    unreadable: tuple[Path, ...] = ()
 
 
 def find_pictures(folder: str | Path) -> Folder:
@@ -61,8 +62,9 @@ def find_pictures(folder: str | Path) -> Folder:
 
     A class called `other` shows what is none of the postures: whoever resembles it is unknown.
 
-    Hidden files and folders are passed over. Links are followed, and a folder that leads back to itself is entered
-    once. A picture is a file with a picture's suffix, or with its first bytes.
+    Hidden files and folders are passed over. A picture is a file with a picture's suffix, or with its first bytes.
+    A class folder may be a link, and a picture may be one to a store of pictures elsewhere. A link to a folder outside
+    of its class, or to another class's picture, would teach that under this name: it is left out and named.
 
     Raises:
         FolderMissing: there is no such folder.
@@ -76,19 +78,23 @@ def find_pictures(folder: str | Path) -> Folder:
     try:
         entries = sorted(entry for entry in root.iterdir() if not _hidden(entry.name))
     except OSError as error:
-        raise FolderError(f"The folder {printable(root)} cannot be read: {error.strerror}. Check who may.") from error
+        raise FolderError(f"The folder {printable(root)} cannot be read: {reason_of(error)}. Check who may.") from error
     layout = _LAYOUT.format(printable(root))
     if not entries:
         raise FolderError(f"The folder {printable(root)} is empty. {layout}.")
     pictures: list[ClassPicture] = []
     classes: list[str] = []
     others: list[Path] = []
+    left_out: list[Path] = []
+    unreadable: list[Path] = []
     outside = [entry for entry in entries if not entry.is_dir() and is_picture(entry)]
     for entry in entries:
-        if entry.is_dir():
+        if _leads_astray(entry, root):
+            left_out.append(entry)
+        elif entry.is_dir():
             label = _label(entry.name)
             classes.append(label)
-            for path in _files(entry):
+            for path in sorted(_walk(entry, root, left_out, unreadable)):
                 if is_picture(path):
                     pictures.append(ClassPicture(path, label))
                 else:
@@ -96,32 +102,25 @@ def find_pictures(folder: str | Path) -> Folder:
         elif entry not in outside:
             others.append(entry)
     if not pictures:
+        if unreadable:
+            raise FolderError(
+                f"There are no pictures in the folder {printable(root)} that can be read: {printable(unreadable[0])} "
+                "may not be. Check who may."
+            )
         if outside:
             raise FolderError(
                 f"The folder {printable(root)} has {len(outside)} picture(s) but no class folders with pictures, "
                 f"so their postures are unknown. {layout}."
             )
         raise FolderError(f"There are no pictures in the folder {printable(root)}. {layout}.")
-    return Folder(tuple(pictures), tuple(dict.fromkeys(classes)), tuple(outside), tuple(others))
-
-
-def decode_picture(data: bytes, name: str = "the picture") -> NDArray[np.uint8]:
-    """Decode a picture file's content: uint8 BGR `[H, W, 3]`.
-
-    It is turned upright as its EXIF says; grey, 16-bit and transparent pictures become 8-bit colour.
-
-    Raises:
-        PictureError: OpenCV cannot read it.
-    """
-    import cv2
-
-    try:
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error as error:
-        raise PictureError(f"{name} cannot be read as a picture.") from error
-    if picture is None or picture.size == 0:
-        raise PictureError(f"{name} cannot be read as a picture.")
-    return np.asarray(picture, np.uint8)
+    return Folder(
+        tuple(pictures),
+        tuple(dict.fromkeys(classes)),
+        tuple(outside),
+        tuple(others),
+        tuple(sorted(left_out)),
+        tuple(sorted(unreadable)),
+    )
 
 
 @contextlib.contextmanager
@@ -152,23 +151,59 @@ def _label(name: str) -> str:
     return unicodedata.normalize("NFC", os.fsencode(name).decode("utf-8", "replace"))
 
 
-def _files(folder: Path) -> list[Path]:
-    """All files at any depth, sorted by path."""
-    return sorted(_walk(folder))
+def _leads_astray(entry: Path, root: Path) -> bool:
+    """Whether an entry of the folder of classes is a link to nowhere, to another class, or to a folder around it."""
+    if not entry.is_symlink():
+        return False
+    target, whole = _resolved(entry), root.resolve()
+    return target is None or (target.is_dir() and (target.is_relative_to(whole) or whole.is_relative_to(target)))
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _leads_out(path: Path, folder: Path, root: Path) -> bool:
+    """Whether a link below the class folder `folder` leads out of it, or nowhere."""
+    target = _resolved(path)
+    if target is None:
+        return True
+    if target.is_relative_to(folder.resolve()):
+        return False
+    return target.is_dir() or target.is_relative_to(root.resolve())
+
+
+def _resolved(link: Path) -> Path | None:
+    """Where a link leads; None if nowhere."""
+    try:
+        return link.resolve(strict=True)
+    except (OSError, RuntimeError):  # to a file that is gone, or round in a circle
+        return None
+
+
+def _walk(folder: Path, root: Path, left_out: list[Path], unreadable: list[Path]) -> Iterator[Path]:
+    """All files at any depth. Links that lead out are added to `left_out`, closed folders to `unreadable`."""
     entered: set[tuple[int, int]] = set()
-    for place, subfolders, names in os.walk(folder, followlinks=True):
-        status = os.stat(place)
+
+    def refused(error: OSError) -> None:
+        unreadable.append(Path(error.filename))
+
+    for place, subfolders, names in os.walk(folder, followlinks=True, onerror=refused):
+        try:
+            status = os.stat(place)
+        except OSError as error:
+            refused(error)
+            continue
         if (status.st_dev, status.st_ino) in entered:
             subfolders.clear()
             continue
         entered.add((status.st_dev, status.st_ino))
-        subfolders[:] = sorted(name for name in subfolders if not _hidden(name))
+        astray = set()
+        for name in (*subfolders, *names):
+            path = Path(place, name)
+            if not _hidden(name) and path.is_symlink() and _leads_out(path, folder, root):
+                astray.add(name)
+                left_out.append(path)
+        subfolders[:] = sorted(name for name in subfolders if not _hidden(name) and name not in astray)
         for name in names:
             path = Path(place, name)
-            if not _hidden(name) and path.is_file():
+            if not _hidden(name) and name not in astray and path.is_file():
                 yield path
 
 

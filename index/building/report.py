@@ -50,12 +50,16 @@ class BuildReport:
         outside: pictures that lie in no class folder.
         rows: rows of the database afterwards.
         seconds: how long it took.
+        left_out: links that lead out of their class folder or nowhere.
+        warnings: sentences about the folder that were said before the work.
     """
 
     classes: list[ClassReport]
     outside: list[str]
     rows: int = 0
     seconds: float = 0.0
+    left_out: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def pictures(self) -> int:

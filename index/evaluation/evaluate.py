@@ -10,14 +10,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from index.classification import OTHER_LABEL, Classification
+from index.classification import DECISION_RULE, OTHER_LABEL, Classification, DecisionRule
 from index.errors import EvaluationError
 from index.evaluation.evaluation import Evaluation, LeftOut, Missed
 from index.evaluation.groups import assign_folds, group_codes
 from index.evaluation.metrics import auroc
 from index.evaluation.near_duplicates import families, near_duplicates_between
 from index.evaluation.trial import Trial, part_of
-from index.posture_index import NEIGHBOURS, PostureIndex
+from index.posture_index import PostureIndex
 from index.storage.examples import Examples
 
 __all__ = ["check_classes", "evaluate_folds", "evaluate_held_out", "evaluate_leaving_one_out"]
@@ -34,8 +34,7 @@ def evaluate_held_out(
     missed: Sequence[Missed] = (),
     ignored: dict[str, tuple[str, ...]] | None = None,
     *,
-    k: int = NEIGHBOURS,
-    min_probability: float = 0.5,
+    rule: DecisionRule = DECISION_RULE,
 ) -> Evaluation:
     """Ask a database about people it was not built from.
 
@@ -44,17 +43,17 @@ def evaluate_held_out(
         people: those asked about, with their true labels, as a database in memory (see `build_index`).
         missed: test pictures that gave nobody to ask about; each counts as one person who stayed unknown.
         ignored: test pictures that count for nothing, by reason; they are only told.
-        k, min_probability: as for `PostureIndex.classify`.
+        rule: the one that is judged.
 
     Raises:
         EvaluationError: the database knows fewer than two classes, or not one of those asked.
     """
     check_classes(index, [*people.classes, *(miss.label for miss in missed)])
     trial = Trial(index, people.vectors, people.labels, people.examples)
-    return _evaluate("held-out pictures", index, [trial], missed, ignored or {}, k, min_probability)
+    return _evaluate("held-out pictures", index, [trial], missed, ignored or {}, rule)
 
 
-def evaluate_leaving_one_out(index: PostureIndex, *, k: int = NEIGHBOURS, min_probability: float = 0.5) -> Evaluation:
+def evaluate_leaving_one_out(index: PostureIndex, *, rule: DecisionRule = DECISION_RULE) -> Evaluation:
     """Ask a database about each of its own rows, as if that row and the others of its picture were not there.
 
     The neighbours are exactly those of a database without them; the rejection radius stays that of the whole.
@@ -67,11 +66,11 @@ def evaluate_leaving_one_out(index: PostureIndex, *, k: int = NEIGHBOURS, min_pr
     trial = Trial(index, index.vectors, index.labels, index.examples, own).spread(MOST_ASKED)
     asked = len(trial.labels)
     method = "leave-one-out" + (f" over {asked:,} of {index.rows:,} rows" if asked < index.rows else "")
-    return _evaluate(method, index, [trial], (), {}, k, min_probability)
+    return _evaluate(method, index, [trial], (), {}, rule)
 
 
 def evaluate_folds(
-    index: PostureIndex, folds: int, grouping: str = "picture", *, k: int = NEIGHBOURS, min_probability: float = 0.5
+    index: PostureIndex, folds: int, grouping: str = "picture", *, rule: DecisionRule = DECISION_RULE
 ) -> Evaluation:
     """Split a database into folds, and ask about the rows of each a database of all others.
 
@@ -79,7 +78,7 @@ def evaluate_folds(
         index: the database.
         folds: how many, at least 2.
         grouping: what may not be torn apart, one of `index.evaluation.groups.GROUPINGS`; near-duplicates never are.
-        k, min_probability: as for `PostureIndex.classify`.
+        rule: the one that is judged.
 
     Raises:
         EvaluationError: the database knows fewer than two classes, or there are no two groups.
@@ -97,7 +96,7 @@ def evaluate_folds(
         asked = fold_of == fold
         trials.append(Trial(part_of(index, ~asked), whole.vectors, whole.labels, whole.examples).select(asked))
     method = f"{len(trials)} folds by {grouping}"
-    return _evaluate(method, index, trials, (), {}, k, min_probability)
+    return _evaluate(method, index, trials, (), {}, rule)
 
 
 def check_classes(index: PostureIndex, asked: Sequence[str] = ()) -> None:
@@ -126,12 +125,11 @@ def _evaluate(
     trials: Sequence[Trial],
     missed: Sequence[Missed],
     ignored: dict[str, tuple[str, ...]],
-    k: int,
-    min_probability: float,
+    rule: DecisionRule,
 ) -> Evaluation:
     classes = _classes(index)
     code = {label: place for place, label in enumerate(classes)}
-    classifications = [classification for trial in trials for classification in trial.ask(k, min_probability)]
+    classifications = [classification for trial in trials for classification in trial.ask(rule)]
     labels = [*(label for trial in trials for label in trial.labels), *(miss.label for miss in missed)]
     reasons = [*(_reason(classification) for classification in classifications), *(miss.reason for miss in missed)]
     classifications += [Classification(None, 0.0, float("nan"), None, None, (), (), ())] * len(missed)
@@ -157,19 +155,19 @@ def _evaluate(
         near_duplicates=np.concatenate([*near_duplicates, np.zeros(len(missed), bool)]),
         untaught=np.concatenate([*untaught, np.zeros(len(missed), bool)]),
         examples=Examples.concatenate([*(trial.examples for trial in trials), lost]),
-        left_out=tuple(_leave_out(label, fewer, k, min_probability) for label in classes),
+        left_out=tuple(_leave_out(label, fewer, rule) for label in classes),
         ignored=ignored,
     )
 
 
-def _leave_out(label: str, trials: Sequence[Trial], k: int, min_probability: float) -> LeftOut:
+def _leave_out(label: str, trials: Sequence[Trial], rule: DecisionRule) -> LeftOut:
     """How people are answered by databases that were never shown this class."""
     scores: list[float] = []
     outside: list[bool] = []
     refused: list[bool] = []
     for trial in trials:
         for people, is_outside_one in zip(trial.without(label), (True, False), strict=True):
-            classifications = people.ask(k, min_probability)
+            classifications = people.ask(rule)
             scores += [_open_set_score(classification) for classification in classifications]
             refused += [classification.label is None for classification in classifications]
             outside += [is_outside_one] * len(classifications)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from index.classification import OTHER_LABEL, Classification
+from index.classification import OTHER_LABEL, Classification, DecisionRule
 from index.posture_index import PostureIndex
 from index.search.matches import Matches
 from index.storage.examples import Examples
 
 __all__ = ["Trial", "part_of"]
+
+_ASKED_AT_ONCE: Final = 512
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,11 +60,14 @@ class Trial:
             Trial(part, others.vectors, others.labels, others.examples, own),
         )
 
-    def ask(self, k: int, min_probability: float) -> list[Classification]:
-        """A classification for each of the people, from the `k` nearest rows they may see."""
+    def ask(self, rule: DecisionRule) -> list[Classification]:
+        """A classification for each of the people, from the nearest rows they may see."""
         if self.own is None:
-            return self.index.classify(self.vectors, k, min_probability)
-        return self.index.vote(self._matches_without_own(self.own, k), min_probability)
+            return self.index.classify(self.vectors, rule)
+        # In blocks: `k` neighbours of everybody, each compared with each, take memory.
+        blocks = (slice(start, start + _ASKED_AT_ONCE) for start in range(0, len(self.own), _ASKED_AT_ONCE))
+        matches = (self._matches_without_own(block, rule.k) for block in blocks)
+        return [classification for found in matches for classification in self.index.vote(found, rule)]
 
     @property
     def untaught(self) -> NDArray[np.bool_]:
@@ -73,10 +79,12 @@ class Trial:
             left -= np.bincount(pictures)[pictures[self.own]]
         return np.asarray((left <= 0) & np.array([label != OTHER_LABEL for label in self.labels], bool))
 
-    def _matches_without_own(self, own: NDArray[np.int64], k: int) -> Matches:
+    def _matches_without_own(self, block: slice, k: int) -> Matches:
+        assert self.own is not None
+        own = self.own[block]
         pictures = _picture_codes(self.index.examples)
         most_hidden = int(np.bincount(pictures).max(initial=0))
-        found = self.index.search(self.vectors, k + most_hidden)
+        found = self.index.search(self.vectors[block], k + most_hidden)
         hidden = (pictures[own][:, None] == pictures[found.entries]) & (found.entries >= 0)
         # What stays comes first, still nearest first; of k + most_hidden at least k stay, counting the missing ones.
         order = np.argsort(hidden, axis=1, kind="stable")[:, :k]

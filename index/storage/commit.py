@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from index.errors import DatabaseDamaged, DatabaseUnwritable
+from pose.errors import reason_of
 
 try:
     import fcntl
@@ -172,7 +173,7 @@ def _read_record(prefix: Path) -> dict[str, Any] | None:
             raise ValueError("a name in the record leads elsewhere")
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DatabaseDamaged(f"{path} is damaged. Delete it to read the database files as they are.") from error
     return record
 
@@ -222,7 +223,7 @@ def _explained(prefix: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = reason_of(error)
         raise DatabaseUnwritable(
             f"The database {prefix} could not be written: {reason}. Free space or choose another place."
         ) from error

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
-import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.storage.examples import Examples
+from pose.array_files import read_arrays
 
 __all__ = ["dump_examples", "load_examples"]
 
@@ -38,17 +37,17 @@ def load_examples(data: bytes) -> Examples:
     Raises:
         ValueError: they are no such file.
     """
+    arrays = read_arrays(io.BytesIO(data))
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            return Examples(
-                tuple(_load_strings(arrays["pictures"])),
-                tuple(_load_strings(arrays["digests"])),
-                arrays["people"],
-                arrays["keypoints"],
-                arrays["boxes"],
-                arrays["sizes"],
-            )
-    except (KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        return Examples(
+            tuple(_load_strings(arrays["pictures"])),
+            tuple(_load_strings(arrays["digests"])),
+            arrays["people"],
+            arrays["keypoints"],
+            arrays["boxes"],
+            arrays["sizes"],
+        )
+    except (KeyError, TypeError, OverflowError, RecursionError, MemoryError) as error:
         raise ValueError("no file of origins") from error
 
 

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import io
 import pickle
 import pickletools
-from typing import Any, Final
+from typing import Final
 
 from index.errors import DatabaseDamaged, UnsafeLabels
+from index.storage.pickled_arrays import STAND_INS, PickledArray, Refused, StandInUnpickler
 
 __all__ = ["dump_labels", "load_labels"]
 
-# All that a list of str needs, in every pickle protocol. No opcode here can import, build or call anything.
+# All that lists, tuples and NumPy arrays of strings need, in every pickle protocol. What these opcodes import and call
+# is nothing but the stand-ins of `pickled_arrays`.
 _STRINGS: Final = ("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8")
 _LISTS: Final = ("EMPTY_LIST", "LIST", "APPEND", "APPENDS")
+_TUPLES: Final = ("EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3")
+_ARRAYS: Final = (
+    *("GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD", "NONE", "NEWTRUE", "NEWFALSE", "INT", "BININT", "BININT1"),
+    *("BININT2", "SHORT_BINBYTES", "BINBYTES", "BINBYTES8", "BYTEARRAY8"),
+)
 _PUTS: Final = ("PUT", "BINPUT", "LONG_BINPUT")
 _MEMO: Final = (*_PUTS, "MEMOIZE", "GET", "BINGET", "LONG_BINGET")
-_ALLOWED: Final = frozenset(("PROTO", "FRAME", "MARK", "STOP", *_STRINGS, *_LISTS, *_MEMO))
-
-
-class _Namer(pickle.Unpickler):
-    """Refuses every global by name, before anything is imported."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        raise UnsafeLabels(f"{module}.{name}")
-
-    def persistent_load(self, identifier: Any) -> Any:
-        raise UnsafeLabels("a persistent object")
+_ALLOWED: Final = frozenset(("PROTO", "FRAME", "MARK", "STOP", *_STRINGS, *_LISTS, *_TUPLES, *_ARRAYS, *_MEMO))
 
 
 def dump_labels(labels: list[str]) -> bytes:
@@ -35,10 +31,11 @@ def dump_labels(labels: list[str]) -> bytes:
 
 
 def load_labels(data: bytes, name: str = "the labels file") -> list[str]:
-    """Read a pickled list of str, and nothing else.
+    """Read a pickled list, tuple or NumPy array of strings, and nothing else.
 
-    The opcodes are looked through first, and only those that a list of str needs are let pass, so nothing in the file
-    is ever imported or run, and no crafted number makes the reader take memory out of proportion to the file.
+    The opcodes are looked through first, and only those that such a list needs are let pass. Nothing in the file is
+    ever imported or run: what rebuilds arrays are stand-ins of ours. No crafted number makes the reader take memory out
+    of proportion to the file.
 
     Args:
         data: the file's content.
@@ -50,37 +47,32 @@ def load_labels(data: bytes, name: str = "the labels file") -> list[str]:
     """
     try:
         for opcode, argument, _ in pickletools.genops(data):
+            if opcode.name in ("GLOBAL", "INST") and (path := str(argument).replace(" ", ".")) not in STAND_INS:
+                raise Refused(path)
             if opcode.name not in _ALLOWED:
-                raise UnsafeLabels(_refusal(name, _offender(data, opcode.name)))
+                raise Refused(f"pickle opcode {opcode.name}")
             if opcode.name in _PUTS and int(str(argument)) > len(data):
-                raise UnsafeLabels(_refusal(name, f"a memo number of {argument}"))
-        labels = pickle.loads(data)
-    except UnsafeLabels:
-        raise
-    except (ValueError, EOFError, IndexError, KeyError, TypeError, pickle.UnpicklingError, UnicodeError) as error:
+                raise Refused(f"a memo number of {argument}")
+        found = StandInUnpickler(data).load()
+        if isinstance(found, PickledArray):
+            found = found.strings()
+        if not isinstance(found, list | tuple):
+            raise Refused(f"a {type(found).__name__}")
+        labels: list[str] = []
+        for entry in found:
+            label = entry.strings() if isinstance(entry, PickledArray) else entry
+            if type(label) is not str:
+                raise Refused(f"a {type(label).__name__} in the list")
+            labels.append(label)
+        return labels
+    except Refused as refused:
+        raise UnsafeLabels(
+            f"{name} holds {refused}, where only a list of str may be; it was refused and nothing from it was run. "
+            "Get the file from whoever made the database, or rebuild it with `stance build --replace`."
+        ) from None
+    except (
+        *(ValueError, EOFError, IndexError, KeyError, TypeError, AttributeError, OverflowError, MemoryError),
+        *(RecursionError, pickle.UnpicklingError, UnicodeError),
+    ) as error:
         cure = "Restore it from a backup, or rebuild the database with `stance build --replace`"
         raise DatabaseDamaged(f"{name} is damaged and cannot be read. {cure}.") from error
-    if type(labels) is not list:
-        raise UnsafeLabels(_refusal(name, f"a {type(labels).__name__}"))
-    for label in labels:
-        if type(label) is not str:
-            raise UnsafeLabels(_refusal(name, f"a {type(label).__name__} in the list"))
-    return labels
-
-
-def _offender(data: bytes, opcode: str) -> str:
-    """The global that the pickle would import, or else the opcode that is out of place."""
-    if opcode in ("GLOBAL", "INST", "STACK_GLOBAL"):  # all before it has been let pass, so reading up to it is safe
-        try:
-            _Namer(io.BytesIO(data)).load()
-        except (UnsafeLabels, ValueError, IndexError, TypeError, pickle.UnpicklingError) as error:
-            if isinstance(error, UnsafeLabels):
-                return str(error)
-    return f"pickle opcode {opcode}"
-
-
-def _refusal(name: str, found: str) -> str:
-    return (
-        f"{name} holds {found}, where only a list of str may be; it was refused and nothing from it was run. "
-        "Get the file from whoever made the database, or rebuild it with `stance build --replace`."
-    )

@@ -93,7 +93,7 @@ class Manifest:
                 ),
                 digests={str(suffix): str(digest) for suffix, digest in fields["digests"].items()},
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             if isinstance(error, DatabaseMismatch):
                 raise
             raise DatabaseDamaged(

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
-from index.errors import DatabaseDamaged, DatabaseMismatch, DatabaseMissing
+from index.errors import DatabaseDamaged, DatabaseMissing
 from index.search.backend import Neighbours, load_faiss
 from index.storage.commit import publish, read_together
 from index.storage.examples import Examples
 from index.storage.examples_file import dump_examples, load_examples
 from index.storage.labels import dump_labels, load_labels
 from index.storage.manifest import Manifest
-from pose.embeddings.registry import EMBEDDINGS
+from index.storage.rows_file import BARE_EMBEDDING, embedding_name, finite_rows, labels_by_number, read_rows
+from index.storage.suffixes import EXAMPLES, FAISS, LABELS, MANIFEST, SUFFIXES
+from pose.errors import reason_of
 
 __all__ = [
     "Stored",
@@ -33,14 +33,7 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-FAISS: Final = ".faiss"
-LABELS: Final = "_labels.pkl"
-MANIFEST: Final = ".json"
-EXAMPLES: Final = "_examples.npz"
-SUFFIXES: Final = (FAISS, LABELS, MANIFEST, EXAMPLES)
 DEFAULT_PREFIX: Final = "pose_index"
-BARE_EMBEDDING: Final = "nose25"
-"""What a pair without a manifest holds."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +57,7 @@ class Stored:
     @property
     def embedding(self) -> str:
         """Name of what its rows are."""
-        return _embedding_name(self.manifest)
+        return embedding_name(self.manifest)
 
 
 def starter_prefix() -> Path:
@@ -133,8 +126,15 @@ def read(prefix: Path, device: str = "auto") -> Stored:
             f"{prefix}{gone} is missing beside {prefix}{there}. Restore it, or rebuild with `stance build --replace`."
         )
     manifest = None if manifest_bytes is None else Manifest.from_json(manifest_bytes, f"{prefix}{MANIFEST}")
+    if manifest is None and files[EXAMPLES] is not None:
+        log.warning(
+            "%s%s is missing beside %s%s: the rows are taken as %s, and where they came from is unknown.",
+            *(prefix, MANIFEST, prefix, EXAMPLES, BARE_EMBEDDING),
+        )
     labels = load_labels(labels_bytes, f"{prefix}{LABELS}")
-    neighbours = _read_neighbours(prefix, faiss_bytes, manifest, device)
+    neighbours, numbers = read_rows(prefix, faiss_bytes, manifest, device)
+    if numbers is not None:
+        labels = labels_by_number(prefix, labels, numbers)
     if len(labels) != len(neighbours):
         problem = "fewer" if len(labels) < len(neighbours) else "more"
         raise DatabaseDamaged(
@@ -148,6 +148,7 @@ def read(prefix: Path, device: str = "auto") -> Stored:
         examples = _read_examples(prefix, files[EXAMPLES], manifest)
     if len(examples) < len(labels):
         examples = Examples.concatenate([examples, Examples.unknown(len(labels) - len(examples))])
+    neighbours, labels, examples = finite_rows(prefix, neighbours, labels, examples)
     return Stored(neighbours, labels, examples, manifest, digests[FAISS] + digests[LABELS])
 
 
@@ -194,7 +195,7 @@ def _read_files(prefix: Path) -> dict[str, bytes | None]:
     except OSError as error:
         if isinstance(error, DatabaseMissing):
             raise
-        raise DatabaseDamaged(f"The database {prefix} cannot be read: {error.strerror or error}.") from error
+        raise DatabaseDamaged(f"The database {prefix} cannot be read: {reason_of(error)}.") from error
 
 
 def _labels_on_disk(prefix: Path) -> int:
@@ -202,39 +203,6 @@ def _labels_on_disk(prefix: Path) -> int:
         return len(load_labels(_read_files(prefix)[LABELS] or b""))
     except DatabaseDamaged:
         return 0  # it is about to be replaced
-
-
-def _embedding_name(manifest: Manifest | None) -> str:
-    return BARE_EMBEDDING if manifest is None else manifest.embedding
-
-
-def _read_neighbours(prefix: Path, data: bytes, manifest: Manifest | None, device: str) -> Neighbours:
-    faiss = load_faiss()
-    name = _embedding_name(manifest)
-    if name not in EMBEDDINGS:
-        known = ", ".join(sorted(EMBEDDINGS))
-        raise DatabaseMismatch(
-            f"{prefix} was built with the embedding {name!r}; this Stance has {known}. Update Stance."
-        )
-    embedding = EMBEDDINGS[name]
-    if manifest is not None and manifest.embedding_version != embedding.version:
-        raise DatabaseMismatch(
-            f"{prefix} was built with version {manifest.embedding_version} of {name}, this Stance computes version "
-            f"{embedding.version}. Rebuild it with `stance build --replace`."
-        )
-    try:
-        cpu_index = faiss.deserialize_index(np.frombuffer(data, np.uint8))
-    except (RuntimeError, MemoryError, AssertionError) as error:
-        raise DatabaseDamaged(
-            f"{prefix}{FAISS} is damaged or no FAISS index. Restore it, or rebuild with `stance build --replace`."
-        ) from error
-    try:
-        return Neighbours(embedding.dimension, device, cpu_index)
-    except DatabaseMismatch as error:
-        raise DatabaseMismatch(
-            f"{prefix}{FAISS} cannot be used as a database of {name}: {error}. Name another, or rebuild "
-            "it with `stance build --replace`."
-        ) from error
 
 
 def _rows_still_known(

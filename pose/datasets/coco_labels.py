@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pose.datasets.label_faults import Faults, person_faults
 from pose.datasets.labelled import LabelledSet
 from pose.datasets.picture_file import picture_size
-from pose.errors import LabelsError, LabelsMissing, PictureError
+from pose.errors import LabelsError, LabelsMissing, PictureError, reason_of
 from pose.keypoints import KEYPOINT_COUNT
 
 __all__ = ["read_coco"]
@@ -77,12 +77,12 @@ def _load(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes())
     except OSError as error:
-        raise LabelsError(f"{path} cannot be read: {error.strerror}. Make it readable.") from error
+        raise LabelsError(f"{path} cannot be read: {reason_of(error)}. Make it readable.") from error
     except json.JSONDecodeError as error:
         raise LabelsError(
             f"{path} line {error.lineno} column {error.colno} is not JSON: {error.msg}. Write or fetch the file again."
         ) from error
-    except (UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError, MemoryError) as error:
         raise LabelsError(f"{path} is not JSON. Write or fetch the file again.") from error
     for key in ("images", "annotations"):
         if not isinstance(content, dict) or not isinstance(content.get(key), list):

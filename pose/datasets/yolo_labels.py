@@ -16,7 +16,7 @@ import numpy as np
 from pose.datasets.label_faults import Faults, person_faults
 from pose.datasets.labelled import LabelledSet
 from pose.datasets.picture_file import picture_size
-from pose.errors import LabelsMissing, PictureError
+from pose.errors import LabelsMissing, PictureError, reason_of
 from pose.keypoints import KEYPOINT_COUNT
 
 __all__ = ["read_yolo"]
@@ -102,7 +102,7 @@ def _read_lines(path: Path, faults: Faults) -> dict[int, list[float]]:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
-        faults.add(f"{path} cannot be read: {error.strerror}. Make it readable.")
+        faults.add(f"{path} cannot be read: {reason_of(error)}. Make it readable.")
         return {}
     except UnicodeDecodeError:
         faults.add(f"{path} is not text. {_FORMAT}.")

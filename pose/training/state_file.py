@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import torch
 
-from pose.errors import TrainingError
+from pose.errors import TrainingError, reason_of
 
 __all__ = ["load_state", "save_state"]
 
@@ -28,7 +28,8 @@ def save_state(state: dict[str, Any], file: Path) -> None:
         os.replace(part, file)
     except (OSError, RuntimeError) as error:  # PyTorch's zip writer tells a full disk as a RuntimeError
         part.unlink(missing_ok=True)
-        raise TrainingError(f"{file} cannot be written: {error}. Is the disk full?") from error
+        why = reason_of(error) if isinstance(error, OSError) else "not all of it could be written"
+        raise TrainingError(f"{file} cannot be written: {why}. Is the disk full?") from error
 
 
 def load_state(file: Path) -> dict[str, Any]:

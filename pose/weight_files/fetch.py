@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from pose.errors import FetchError, PoseError
+from pose.errors import FetchError, PoseError, reason_of
 
 __all__ = ["Progress", "fetch"]
 
@@ -62,7 +62,7 @@ def fetch(
                 f"The disk of {file.parent} is full. Make room and fetch again; what came is kept."
             ) from error
         raise FetchError(
-            f"{file.parent} cannot be written to: {error.strerror or error}. Make it writable, or put the file "
+            f"{file.parent} cannot be written to: {reason_of(error)}. Make it writable, or put the file "
             "elsewhere and set pose.weights to it."
         ) from error
 
@@ -121,7 +121,7 @@ def _open(address: str, headers: dict[str, str], file: Path, timeout_seconds: fl
         cause: Exception = error
     except urllib.error.URLError as error:
         reason = error.reason
-        why = reason.strerror if isinstance(reason, OSError) and reason.strerror else reason
+        why = reason_of(reason) if isinstance(reason, OSError) else reason
         what, cause = f"{address} cannot be reached ({why})", error
     except (http.client.HTTPException, OSError) as error:
         what, cause = f"{address} does not answer ({error or type(error).__name__})", error

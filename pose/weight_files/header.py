@@ -40,7 +40,7 @@ def network_of(file: Path, expected: str | None = None) -> str:
         found = header.get("__metadata__", {}).get("network")
     except OSError as error:
         raise WeightsError(f"{file} cannot be read ({reason_of(error)}).") from error
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, RecursionError, MemoryError) as error:
         raise WeightsError(f"{file} is not a whole safetensors file. Fetch or copy it again.") from error
     if not isinstance(found, str):
         if expected is not None:

@@ -13,7 +13,7 @@ from typing import Final
 
 from torch import Tensor, nn, onnx, zeros
 
-from pose.errors import ExporterMissing, WeightsError
+from pose.errors import ExporterMissing, WeightsError, reason_of
 from pose.inference.runtimes.runtime import IMAGENET_RGB
 from pose.networks.architecture import NETWORKS
 from pose.networks.deploy import fuse
@@ -86,7 +86,7 @@ def export_onnx(
     except OSError as error:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
-        raise WeightsError(f"{path} cannot be written: {error.strerror or error}.") from error
+        raise WeightsError(f"{path} cannot be written: {reason_of(error)}.") from error
 
 
 def export_network(name: str, file: str | Path, path: str | Path, size: int | None = None) -> dict[str, str]:

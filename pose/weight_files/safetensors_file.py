@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from pose.errors import WeightsError
+from pose.errors import WeightsError, reason_of
 
 __all__ = ["halved", "listed", "read_safetensors", "write_safetensors"]
 
@@ -29,8 +29,10 @@ def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
         with safe_open(str(path), framework="pt") as stream:
             metadata = stream.metadata() or {}
             state = {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118 - not a mapping
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path} is not a whole safetensors file ({error}). Fetch or copy it again.") from error
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {reason_of(error)}.") from error
+    except (SafetensorError, MemoryError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+        raise WeightsError(f"{path} is not a whole safetensors file. Fetch or copy it again.") from error
     return metadata, state
 
 
@@ -46,7 +48,7 @@ def write_safetensors(path: Path, state: Mapping[str, Tensor], metadata: Mapping
         os.replace(part, path)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise WeightsError(f"{path} cannot be written: {error.strerror or error}.") from error
+        raise WeightsError(f"{path} cannot be written: {reason_of(error)}.") from error
 
 
 def halved(value: Tensor) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pose.array_files import read_arrays
 from pose.errors import WeightsError, WeightsMissing
 from pose.networks.picodet import PicoDet
 from pose.networks.tinypose import TinyPose
@@ -71,10 +71,9 @@ def _read(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise WeightsMissing(f"{path} is missing. Start weights are not part of the repository; see weights/README.md.")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: torch.from_numpy(np.asarray(arrays[name], np.float32)) for name in arrays.files}
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise WeightsError(f"{path} is not a whole file of arrays ({error}). Copy it again.") from error
+        return {name: torch.from_numpy(np.asarray(array, np.float32)) for name, array in read_arrays(path).items()}
+    except (OSError, ValueError, TypeError) as error:
+        raise WeightsError(f"{path} is not a whole file of arrays. Copy it again.") from error
 
 
 def _squeezed(value: Tensor) -> list[int]:

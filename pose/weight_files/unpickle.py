@@ -23,7 +23,7 @@ from typing import Any, BinaryIO, Final
 import torch
 from torch import Tensor
 
-from pose.errors import WeightsError
+from pose.errors import WeightsError, reason_of
 
 __all__ = ["Shell", "StoredTensor", "load_pickled"]
 
@@ -244,13 +244,15 @@ def load_pickled(file: str | Path) -> Any:
         ) from None
     except WeightsError:
         raise
-    except (pickle.UnpicklingError, zipfile.BadZipFile, EOFError, struct.error) as error:
+    except pickle.UnpicklingError as error:
         raise WeightsError(f"{path} is not a whole PyTorch checkpoint ({error}). Fetch or copy it again.") from error
+    except (zipfile.BadZipFile, EOFError, struct.error) as error:
+        raise WeightsError(f"{path} is not a whole PyTorch checkpoint. Fetch or copy it again.") from error
     except OSError as error:
-        raise WeightsError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise WeightsError(f"{path} cannot be read: {reason_of(error)}.") from error
     except (AttributeError, LookupError, MemoryError, OverflowError, RuntimeError, TypeError, ValueError) as error:
         # A damaged pickle stream can fail in any of these ways inside the unpickler.
-        raise WeightsError(f"{path} is damaged ({error}). Fetch or copy it again.") from error
+        raise WeightsError(f"{path} is damaged. Fetch or copy it again.") from error
 
 
 def _load_zip(path: Path, size: int) -> Any:

@@ -38,6 +38,8 @@ def print_report(path: Path, index: PostureIndex, report: BuildReport, as_json: 
             "added": report.people,
             "classes": classes,
             "outside": [printable(name) for name in report.outside],
+            "left_out": [printable(name) for name in report.left_out],
+            "warnings": report.warnings,
             "seconds": round(report.seconds, 3),
         }
         print(json.dumps(fields, indent=2))

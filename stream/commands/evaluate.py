@@ -69,13 +69,12 @@ def _evaluate(args: argparse.Namespace, settings: Settings) -> int:
     outputs = {name: check_picture_output(name) for name in (args.confusion, args.reliability) if name}
     path = database_prefix(settings, args.index)
     index = PostureIndex.load(path, device=settings.index.device)
-    k, min_probability = settings.index.k, settings.index.min_probability
     if args.folders:
         evaluation = _held_out(args, settings, index)
     elif args.folds is not None:
-        evaluation = evaluate_folds(index, args.folds, args.group or "picture", k=k, min_probability=min_probability)
+        evaluation = evaluate_folds(index, args.folds, args.group or "picture", rule=settings.index.rule)
     else:
-        evaluation = evaluate_leaving_one_out(index, k=k, min_probability=min_probability)
+        evaluation = evaluate_leaving_one_out(index, rule=settings.index.rule)
     if args.confusion:
         write_picture(outputs[args.confusion], draw_confusion(evaluation))
     if args.reliability:
@@ -113,12 +112,11 @@ def _held_out(args: argparse.Namespace, settings: Settings, index: PostureIndex)
                     estimator,
                     min_keypoints=settings.pose.min_keypoints,
                     keypoint_threshold=settings.pose.keypoint_threshold,
+                    min_person_px=settings.pose.min_person_px,
                 )
             )
     missed, ignored = _without_people(reports, given=bool(args.keypoints))
-    return evaluate_held_out(
-        index, people, missed, ignored, k=settings.index.k, min_probability=settings.index.min_probability
-    )
+    return evaluate_held_out(index, people, missed, ignored, rule=settings.index.rule)
 
 
 def _without_people(reports: list[BuildReport], *, given: bool) -> tuple[list[Missed], dict[str, tuple[str, ...]]]:

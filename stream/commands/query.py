@@ -14,15 +14,17 @@ from numpy.typing import NDArray
 
 from index import Classification, PostureIndex
 from index.building.build import Estimator
-from index.building.pictures import decode_picture, printable, quiet_opencv
+from index.building.pictures import printable, quiet_opencv
 from index.storage.store import DEFAULT_PREFIX
 from pose.embeddings.quality_gate import reject_reasons
-from pose.errors import PictureError
-from stream.assembly import database_prefix
+from stream.assembly import database_prefix, open_from_settings
 from stream.commands.lazy_estimator import LazyEstimator
 from stream.drawing.explanation import Asked, draw_explanation
+from stream.errors import SourceError
+from stream.frame import Frame
 from stream.reports.explanation import explain
 from stream.sinks.pictures import check_picture_output, write_picture
+from stream.sources.base import Source
 
 if TYPE_CHECKING:
     from stream.settings.model import Settings
@@ -36,7 +38,7 @@ def register(subparsers: Any) -> None:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "query", help=text, description=f"{text[0].upper()}{text[1:]}."
     )
-    parser.add_argument("pictures", metavar="PICTURE", nargs="+", help="a picture file")
+    parser.add_argument("pictures", metavar="PICTURE", nargs="+", help="a picture, or a folder of pictures")
     parser.add_argument("--index", metavar="PREFIX", help=f"the database's files without suffix ({DEFAULT_PREFIX})")
     parser.add_argument("--explain", action="store_true", help="say what decided: the vote and the threshold")
     parser.add_argument("--out", metavar="WHY.png", help="write a picture of everybody beside their neighbours")
@@ -51,42 +53,52 @@ def _query(args: argparse.Namespace, settings: Settings) -> int:
     estimator = LazyEstimator(settings, index)
     answers: list[dict[str, Any]] = []
     asked: list[Asked] = []
+    failed = False
     with quiet_opencv():
         for name in args.pictures:
             try:
-                one = _ask(name, index, estimator, settings)
-            except PictureError as error:
+                with _open(name, settings) as source:
+                    for frame in source:
+                        one = _ask(frame, index, estimator, settings)
+                        answers.append(_answer(one, index, settings))
+                        if output is not None:
+                            asked.append(one)
+                        if not args.json:
+                            _print_answer(answers[-1], args.explain)
+            except SourceError as error:
                 if len(args.pictures) == 1:
                     raise
                 print(error, file=sys.stderr)
                 answers.append({"picture": printable(name), "error": str(error)})
-                continue
-            asked.append(one)
-            answers.append(_answer(one, index, settings))
-            if not args.json:
-                _print_answer(answers[-1], args.explain)
+                failed = True
         if output is not None:
             write_picture(output, draw_explanation(asked, index, settings))
     if args.json:
         print(json.dumps({"index": str(path), "pictures": answers}, indent=2))
-    return 2 if any("error" in answer for answer in answers) else 0
+    return 2 if failed else 0
 
 
-def _ask(name: str, index: PostureIndex, estimator: Estimator, settings: Settings) -> Asked:
+def _open(name: str, settings: Settings) -> Source:
+    """The picture, or the pictures of a folder, as `stance run` reads them.
+
+    Raises:
+        SourceError: there are none, or it is a recording or a camera.
+    """
+    source = open_from_settings(name, settings)
+    if not source.still:
+        source.close()
+        raise SourceError(f"{source.name} is no picture. Name a picture or a folder of pictures, or use `stance run`.")
+    return source
+
+
+def _ask(frame: Frame, index: PostureIndex, estimator: Estimator, settings: Settings) -> Asked:
     """Everybody in a picture, most prominent first, and what they are called."""
-    try:
-        data = Path(name).read_bytes()
-    except OSError as error:
-        raise PictureError(f"{printable(name)} cannot be read: {error.strerror}.") from error
-    bgr = decode_picture(data, printable(name))
-    (poses,) = estimator([bgr])
+    (poses,) = estimator([frame.bgr])
     poses = poses.select(poses.by_prominence())
     limits = settings.pose.min_keypoints, settings.pose.keypoint_threshold, settings.pose.min_person_px
-    naming, rows = settings.index, index.embedding(poses, *limits)
-    classifications = index.classify(
-        rows, naming.k, naming.min_probability, naming.min_margin, reject_reasons(poses, *limits)
-    )
-    return Asked(printable(name), bgr, poses, classifications)
+    rows = index.embedding(poses, *limits)
+    classifications = index.classify(rows, settings.index.rule, reject_reasons(poses, *limits))
+    return Asked(frame.file or frame.source, frame.bgr, poses, classifications)
 
 
 def _answer(asked: Asked, index: PostureIndex, settings: Settings) -> dict[str, Any]:

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index import Classification, PostureIndex
-from index.building.pictures import decode_picture, printable
+from index.building.pictures import printable
+from index.search.matches import NEAREST
+from pose.datasets.picture_file import decode_picture
 from pose.errors import PictureError
 from pose.poses import Poses
 from stream.drawing.overlay import PLAIN, Overlay
@@ -52,7 +54,7 @@ def draw_explanation(asked: Sequence[Asked], index: PostureIndex, settings: Sett
     skeleton on grey; so is everybody if `overlay.picture` is off. After the first 100 people no more are drawn.
     """
     overlay = Overlay(settings.overlay, settings.pose.keypoint_threshold, index.classes)
-    columns = 1 + settings.index.k
+    columns = 1 + min(settings.index.k, NEAREST)
     strips = [
         _strip(one, person, index, overlay, settings, columns)
         for one in asked

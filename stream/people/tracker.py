@@ -20,6 +20,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pose.network_descriptions import HIGH_SCORE_THRESHOLD
 from pose.poses import Poses
 from stream.people.similarity import Bodies, compare, scores_apart
 from stream.people.tracks import Identity, Tracks
@@ -52,7 +53,7 @@ class Tracker:
     def __init__(
         self,
         *,
-        high_score_threshold: float = 0.5,
+        high_score_threshold: float = HIGH_SCORE_THRESHOLD,
         min_similarity: float = 0.3,
         confirm_seconds: float = 0.2,
         max_lost_seconds: float = 2.0,

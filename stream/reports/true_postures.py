@@ -61,7 +61,7 @@ def read_true_postures(path: str | Path, classes: Collection[str]) -> list[TrueP
     except (OSError, UnicodeDecodeError) as error:
         raise IntervalsError(f"{path} cannot be read ({reason_of(error)}).") from error
     except csv.Error as error:
-        raise IntervalsError(f"{path} cannot be read as CSV ({error}).") from error
+        raise IntervalsError(f"{path} cannot be read as CSV. Save it as text with commas.") from error
     intervals: list[TruePosture] = []
     for number, row in lines:
         interval = _interval(f"{path} line {number}", row, classes)

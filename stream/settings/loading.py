@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from index.building.pictures import printable
 from pose.errors import reason_of
 from stream.errors import ConfigurationError
 from stream.settings.model import Settings
@@ -23,6 +24,8 @@ __all__ = ["load_settings"]
 KeyPath = tuple[str, ...]
 
 log = logging.getLogger(__name__)
+
+_DEEPEST: Final = 4
 
 RENAMED: Final[dict[KeyPath, KeyPath]] = {
     ("steadying",): ("keypoint_filter",),
@@ -77,9 +80,16 @@ def _read(path: Path, places: dict[KeyPath, str], faults: list[str]) -> dict[str
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
+        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
         line = f" line {mark.line + 1}" if mark else ""
-        faults.append(f"{path}{line}: not YAML: {getattr(error, 'problem', None) or error}.")
+        why = problem or "a character that YAML does not allow"
+        faults.append(f"{path}{line}: not YAML: {why}. Check the colons, quotes and spaces there.")
+        return {}
+    except RecursionError:
+        faults.append(f"{path}: lists or sections are nested too deeply. Settings have two levels.")
+        return {}
+    except ValueError:  # a number or date that Python does not make: 5,000 digits, 30 February
+        faults.append(f"{path}: a number or date in it is impossible. Put text in quotes.")
         return {}
     if values is None:
         return {}
@@ -91,6 +101,8 @@ def _read(path: Path, places: dict[KeyPath, str], faults: list[str]) -> dict[str
 
 
 def _note_places(node: Any, at: KeyPath, file: str, places: dict[KeyPath, str], faults: list[str]) -> None:
+    if len(at) > _DEEPEST:  # no setting is so deep, and aliases may lead round in circles
+        return
     if isinstance(node, yaml.SequenceNode):
         for number, item in enumerate(node.value):
             places[*at, str(number)] = f"{file} line {item.start_mark.line + 1}"
@@ -115,7 +127,7 @@ def _apply(override: str, values: dict[str, Any], places: dict[KeyPath, str], fa
         return
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
         value = text
     section = values
     for part in path[:-1]:
@@ -175,8 +187,10 @@ def _sentences(error: ValidationError, places: dict[KeyPath, str]) -> Iterable[s
             deepest[path] = fault
     for path, fault in deepest.items():
         place = places.get(path, "settings")
-        name = ".".join(path)
-        if fault["type"] == "extra_forbidden":
+        name = printable(".".join(path))
+        if fault["type"] == "invalid_key":
+            yield f"{place}: {fault['loc'][-1]!r} is not a setting; names are text."
+        elif fault["type"] == "extra_forbidden":
             yield f"{place}: {name} is not a setting; {_near(path)}"
         elif fault["type"] in ("model_type", "model_attributes_type"):
             yield f"{place}: {name} is a section, with settings below it."

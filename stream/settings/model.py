@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
+from index.classification import DECISION_RULE, DecisionRule
+
 __all__ = [
     "IndexSettings",
     "KeypointFilterSettings",
@@ -66,9 +68,14 @@ class IndexSettings(_Section):
     path: str = "pose_index"
     embedding: Literal["gravity59", "nose25"] = "gravity59"
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
-    k: Annotated[int, Field(ge=1, le=1000)] = 32
-    min_probability: Share = 0.4
-    min_margin: Share = 0.1
+    k: Annotated[int, Field(ge=1, le=1000)] = DECISION_RULE.k
+    min_probability: Share = DECISION_RULE.min_probability
+    min_margin: Share = DECISION_RULE.min_margin
+
+    @property
+    def rule(self) -> DecisionRule:
+        """What a posture needs in order to be named."""
+        return DecisionRule(self.k, self.min_probability, self.min_margin)
 
 
 class SourceSettings(_Section):

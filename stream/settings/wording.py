@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import reprlib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -48,9 +50,22 @@ def wanted(name: str, kind: str, limits: Mapping[str, Any]) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value as a YAML file has it."""
+    """A value as a YAML file has it, cut short if it is long."""
     if value is None:
         return "empty"
     if isinstance(value, bool):
         return str(value).lower()
-    return repr(list(value) if isinstance(value, tuple) else value)
+    try:
+        text = _Short().repr(list(value) if isinstance(value, tuple) else value)
+    except ValueError:  # a whole number of more digits than Python writes
+        return "a number too large to write"
+    return re.sub(r"://.*", "://…", text)  # an address may hold a password
+
+
+class _Short(reprlib.Repr):
+    """Writes little of a long value, and never follows references round in circles."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = 60
+        self.maxlevel = 3

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from index import Matches, Unknown
-from index.classification import EPSILON, vote
+from index.classification import EPSILON, DecisionRule, vote
 
 CLASSES = ("standing", "sitting")
 CODES = np.array([0, 0, 1, 1, 1])
@@ -53,20 +53,19 @@ def test_no_majority() -> None:
     (tie,) = vote(matches([[0, 2]], [[0.1, 0.1]]), CODES, CLASSES)
     assert tie.reason is Unknown.NO_MAJORITY  # half of the vote each is no majority
     assert tie.probability == pytest.approx(0.5)
-    (lower,) = vote(matches([[0, 1, 2]], [[0.1, 0.2, 0.2]]), np.array([0, 1, 2]), three, min_probability=0.4)
+    (lower,) = vote(
+        matches([[0, 1, 2]], [[0.1, 0.2, 0.2]]), np.array([0, 1, 2]), three, DecisionRule(min_probability=0.4)
+    )
     assert lower.label == "standing"
 
 
-def test_a_lead_that_is_too_small_is_unknown() -> None:
-    asked = matches([[0, 2]], [[0.1, 0.15]]), CODES, CLASSES
-    (free,) = vote(*asked, min_probability=0.4)
-    lead = free.probabilities[0][1] - free.probabilities[1][1]
-    assert free.label == "standing"
-    assert 0.05 < lead < 0.5
-    (enough,) = vote(*asked, min_probability=0.4, min_margin=lead - 0.01)
-    (little,) = vote(*asked, min_probability=0.4, min_margin=lead + 0.01)
-    assert (enough.label, enough.reason) == ("standing", None)
-    assert (little.label, little.best, little.reason) == (None, "standing", Unknown.TOO_CLOSE)
+def test_a_lead_that_is_too_small_is_between_two_postures() -> None:
+    """Two thirds and one third of 1 / (distance + 0.01): a lead of a third."""
+    found = matches([[0, 2]], [[0.09, 0.19]])
+    (named,) = vote(found, CODES, CLASSES, DecisionRule(min_margin=0.33))
+    assert named.label == "standing"
+    (unknown,) = vote(found, CODES, CLASSES, DecisionRule(min_margin=0.34))
+    assert (unknown.label, unknown.reason, unknown.best) == (None, Unknown.TOO_CLOSE, "standing")
 
 
 def test_too_far_comes_before_no_majority() -> None:
@@ -127,7 +126,7 @@ def test_values_are_read_only() -> None:
 
 def test_probabilities_are_the_parts_of_the_vote_likeliest_first():
     matches = Matches(np.array([[2, 0, 1]]), np.array([[0.1, 0.2, 0.3]], np.float32))
-    (classification,) = vote(matches, np.array([0, 1, 0]), ("lying", "sitting"), min_probability=0.9)
+    (classification,) = vote(matches, np.array([0, 1, 0]), ("lying", "sitting"), DecisionRule(min_probability=0.9))
     weights = {row: 1 / (distance + 0.01) for row, distance in ((2, 0.1), (0, 0.2), (1, 0.3))}
     total = sum(weights.values())
     expected = [("lying", (weights[2] + weights[0]) / total), ("sitting", weights[1] / total)]

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from index import Matches, Outcome, PostureIndex, Unknown
+from index.classification import DecisionRule
 from index.errors import DatabaseMismatch
 from pose.embeddings.quality_gate import RejectReason
 from pose.embeddings.registry import DEFAULT_EMBEDDING
@@ -92,7 +93,7 @@ def test_the_same_picture_twice_adds_nothing(taught: PostureIndex, clusters, pic
     assert taught.rows == 31
     assert taught.labels[1] == "standing"
     assert taught.examples.pictures[30] == "pictures/new.jpg"
-    assert taught.classify(rows[2:3], k=1)[0].label in ("standing", "jumping")
+    assert taught.classify(rows[2:3], DecisionRule(k=1))[0].label in ("standing", "jumping")
 
 
 def test_duplicates_within_one_call_and_other_people_of_a_picture(taught: PostureIndex, clusters, pictures_of) -> None:

@@ -345,3 +345,24 @@ def test_every_person_of_a_real_clip_is_in_every_line(shared_videos):
     assert frames_and_duration("o.mp4")[0] == 72
     left = [thread.name for thread in threading.enumerate() if thread.name.startswith(("read ", "write "))]
     assert left == []
+
+
+def test_names_that_the_terminal_cannot_write_are_escaped(tmp_path):
+    folder = tmp_path / "gr\u00f6\u00dfe" / "\u7acb"
+    folder.mkdir(parents=True)
+    (folder / os.fsdecode(b"\xff\xe4.jpg")).write_bytes(b"\xff\xd8\xff damaged")
+    (folder / "leer.jpg").write_bytes(b"\xff\xd8\xff damaged")
+    for command, code in (
+        (["build", "gr\u00f6\u00dfe/\u7acb"], 2), (["query", "gr\u00f6\u00dfe/\u7acb"], 2),
+        (["info", "--index", "n\u00f6"], 2),
+    ):  # fmt: skip
+        process = subprocess.run(
+            [sys.executable, "-m", "stream.cli", *command],
+            capture_output=True,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "LC_ALL": "C", "PYTHONUTF8": "0"},
+            check=False,
+        )
+        assert process.returncode == code, (command, process.stderr)
+        assert b"Traceback" not in process.stderr
+        assert b"stance: " in process.stderr or b"FAULT" in process.stdout

@@ -49,7 +49,7 @@ def _read(file: Path, size: tuple[int, int]) -> NDArray[np.float32]:
         if rows.shape[1:] != (4,) or not np.isfinite(rows).all():
             raise ValueError("not four numbers a line")
     except (OSError, ValueError) as error:
-        raise LabelsError(f"{file} cannot be read: {error}. Expected is `cx cy w h` a line, in shares.") from error
+        raise LabelsError(f"{file} cannot be used. Expected is `cx cy w h` a line, in shares.") from error
     sides = np.array([size[1], size[0]], float)
     centre, half = rows[:, :2] * sides, rows[:, 2:] * sides / 2
     return np.concatenate([centre - half, centre + half], 1).astype(np.float32)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from pose.datasets.labelled import LabelledPicture
-from pose.errors import PictureError, TrainingError
+from pose.errors import PictureError, TrainingError, reason_of
 from pose.training.keypoints.packed_crops import CROP_SIDE, ROOM, PackedCrops, pack_crops
 
 __all__ = ["KEY", "data_key", "packed_once"]
@@ -34,7 +34,7 @@ def packed_once(pictures: Sequence[LabelledPicture], folder: str | Path) -> Pack
     try:
         file.write_text(key, encoding="utf-8")
     except OSError as error:
-        raise TrainingError(f"{file} cannot be written: {error.strerror}. Name another folder.") from error
+        raise TrainingError(f"{file} cannot be written: {reason_of(error)}. Name another folder.") from error
     return crops
 
 
@@ -49,7 +49,7 @@ def data_key(pictures: Sequence[LabelledPicture]) -> str:
         try:
             facts = picture.path.stat()
         except OSError as error:
-            raise PictureError(f"{picture.path} cannot be read: {error.strerror}.") from error
+            raise PictureError(f"{picture.path} cannot be read: {reason_of(error)}.") from error
         digest.update(f"\0{picture.path.resolve()}\0{facts.st_size} {facts.st_mtime_ns} {len(picture)}".encode())
         for array in (picture.boxes, picture.keypoints, picture.crowd):
             digest.update(array.tobytes())

@@ -6,7 +6,10 @@ What the stand-in gives are real `Poses`; everything else is the real thing. The
 from __future__ import annotations
 
 import os
+import re
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,11 +18,12 @@ import cv2
 import numpy as np
 import pytest
 
-from index import PostureIndex, add_folder, build_index
+from index import PostureIndex, add_folder, build_index, database_exists
 from index.building.report import Skip
 from index.errors import DatabaseExists, DatabaseUnwritable, FolderError, NothingAdded
 from pose.poses import Poses
 
+ROOT = Path(__file__).parents[3]
 QUIET = {"progress": False, "min_person_px": 0.0}
 
 
@@ -29,7 +33,7 @@ class Colours:
     Pictures wider than 64 px show a second, smaller person.
     """
 
-    parts = (("colours", "0" * 64),)
+    parts: tuple[tuple[str, str], ...] = (("colours", "0" * 64),)
 
     def __init__(self, batch_size: int = 4) -> None:
         self.batch_size = batch_size
@@ -182,7 +186,9 @@ def press_ctrl_c_at(network: Colours, batch: int, times: int = 1) -> None:
     network.before = press
 
 
-def test_ctrl_c_keeps_what_was_finished(folder: Path, tmp_path: Path) -> None:
+def test_ctrl_c_keeps_what_was_finished_and_the_same_call_continues(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     prefix = tmp_path / "pose_index"
     handler = signal.getsignal(signal.SIGINT)
     network = Colours(batch_size=2)
@@ -190,13 +196,126 @@ def test_ctrl_c_keeps_what_was_finished(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         build_index(folder, network, prefix=prefix, **QUIET)
     assert len(network.batches) <= 5  # of six: what was on its way when the key was pressed
-    kept = PostureIndex.load(prefix, device="cpu").rows
+    assert not database_exists(prefix)  # a part is never taken for the whole
+    kept = PostureIndex.load(f"{prefix}_partial", device="cpu").rows
     assert 1 <= kept <= 8  # one to four batches; the rest is found again below
+    (said,) = [record.message for record in caplog.records if "interrupted" in record.message]
+    number = int(re.fullmatch(r"interrupted: (\d+) of 16 pictures saved; run the same command to continue", said)[1])
+    assert kept <= number < 16
     assert signal.getsignal(signal.SIGINT) is handler
     assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("pictures")]
-    report = add_folder(PostureIndex.load(prefix, device="cpu"), folder, Colours(), prefix=prefix, **QUIET)
-    assert report.people == 11 - kept
-    assert PostureIndex.load(prefix, device="cpu").rows == 11
+
+    again = Colours(batch_size=2)
+    index, report = build_index(folder, again, prefix=prefix, **QUIET)
+    assert sum(again.batches) <= 15 - kept  # of 13 that need the network, and two copies that may be read ahead
+    assert (index.rows, report.people) == (11, 11)  # the table counts both parts
+    assert index.counts == {"sitting": 5, "standing": 6}
+    assert report.skipped(Skip.KNOWN) == 1  # copy.png
+    assert PostureIndex.load(prefix, device="cpu").networks == (("colours", "0" * 64),)
+    assert len(list(tmp_path.glob("pose_index*"))) == 4  # nothing partial stays
+
+
+def interrupted_build(folder: Path, prefix: Path, **options: object) -> int:
+    """A build that ends after two or so batches; the rows it has saved."""
+    network = Colours(batch_size=2)
+    press_ctrl_c_at(network, 2)
+    with pytest.raises(KeyboardInterrupt):
+        build_index(folder, network, prefix=prefix, **QUIET, **options)
+    return PostureIndex.load(f"{prefix}_partial", device="cpu").rows
+
+
+def test_pictures_that_changed_meanwhile_are_looked_at_again(folder: Path, tmp_path: Path) -> None:
+    prefix = tmp_path / "pose_index"
+    assert interrupted_build(folder, prefix) >= 3
+    (folder / "sitting" / "deep" / "0.png").unlink()
+    paint(folder / "sitting" / "deep" / "1.png", 190)
+    (folder / "sitting" / "deep" / "2.png").rename(folder / "zebra" / "2.png")
+    index, _ = build_index(folder, Colours(), prefix=prefix, **QUIET)
+    fresh, _ = build_index(folder, Colours(), **QUIET)
+    assert index.counts == fresh.counts == {"sitting": 3, "standing": 6, "zebra": 1}
+    assert set(zip(index.labels, index.examples.digests, strict=True)) == set(
+        zip(fresh.labels, fresh.examples.digests, strict=True)
+    )
+
+
+@pytest.mark.parametrize("other", [{"people": "all"}, {"min_keypoints": 3}, {"embedding": "nose25"}, {"network": 1}])
+def test_a_build_with_other_options_begins_anew(folder: Path, tmp_path: Path, other: dict[str, object]) -> None:
+    prefix = tmp_path / "pose_index"
+    interrupted_build(folder, prefix)
+    network = Colours()
+    if other.pop("network", None):
+        network.parts = (("colours", "1" * 64),)
+    index, _ = build_index(folder, network, prefix=prefix, **QUIET, **other)
+    assert sum(network.batches) >= 13  # all that need the network, and copies that were read ahead
+    assert index.networks == network.parts
+
+
+def test_ctrl_c_while_adding_says_so_and_the_same_call_continues(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    prefix = tmp_path / "pose_index"
+    build_index(folder, Colours(), prefix=prefix, **QUIET)
+    for number in range(8):
+        paint(tmp_path / "more" / "lying" / f"{number}.png", 120 + number)
+    network = Colours(batch_size=2)
+    press_ctrl_c_at(network, 1)
+    with pytest.raises(KeyboardInterrupt):
+        add_folder(PostureIndex.load(prefix, device="cpu"), tmp_path / "more", network, prefix=prefix, **QUIET)
+    kept = PostureIndex.load(prefix, device="cpu").rows - 11
+    assert f"interrupted: {kept} of 8 pictures saved; run the same command to continue" in caplog.text
+    again = Colours(batch_size=2)
+    add_folder(PostureIndex.load(prefix, device="cpu"), tmp_path / "more", again, prefix=prefix, **QUIET)
+    assert sum(again.batches) == 8 - kept
+    assert PostureIndex.load(prefix, device="cpu").rows == 19
+
+
+def test_sigterm_waits_for_a_good_moment_too(folder: Path, tmp_path: Path) -> None:
+    class Terminated(KeyboardInterrupt):
+        pass
+
+    def handler(number: int, frame: object) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, handler)
+    try:
+        network = Colours(batch_size=2)
+        network.before = lambda: os.kill(os.getpid(), signal.SIGTERM) if len(network.batches) == 1 else None
+        with pytest.raises(Terminated):
+            build_index(folder, network, prefix=tmp_path / "pose_index", **QUIET)
+        assert signal.getsignal(signal.SIGTERM) is handler
+        assert PostureIndex.load(tmp_path / "pose_index_partial", device="cpu").rows >= 2
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+KILLED = """
+import os, signal, sys
+from index import build_index
+from tests.index.building.test_build import Colours
+
+network = Colours(batch_size=2)
+
+def kill():
+    if len(network.batches) == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+network.before = kill
+build_index(sys.argv[1], network, prefix=sys.argv[2], progress=False, min_person_px=0.0, save_every_seconds=0.0)
+"""
+
+
+def test_a_killed_build_is_continued(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prefix = tmp_path / "pose_index"
+    from index.building import adding
+
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(folder), str(prefix)], cwd=ROOT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert PostureIndex.load(f"{prefix}_partial", device="cpu").rows >= 2
+    assert adding.SAVE_EVERY_SECONDS <= 5  # so much work may be lost
+    again = Colours(batch_size=2)
+    index, report = build_index(folder, again, prefix=prefix, **QUIET)
+    assert sum(again.batches) <= 11
+    assert (index.rows, report.people) == (11, 11)
 
 
 def test_ctrl_c_twice_does_not_wait(folder: Path, tmp_path: Path) -> None:
@@ -207,9 +326,7 @@ def test_ctrl_c_twice_does_not_wait(folder: Path, tmp_path: Path) -> None:
     assert len(network.batches) <= 4  # of six: the two, and those that were on their way already
 
 
-def test_an_interrupted_replacement_leaves_the_old_database(
-    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_interrupted_replacement_leaves_the_old_database(folder: Path, tmp_path: Path) -> None:
     prefix = tmp_path / "pose_index"
     build_index(folder, Colours(), prefix=prefix, **QUIET)
     network = Colours(batch_size=2)
@@ -218,7 +335,8 @@ def test_an_interrupted_replacement_leaves_the_old_database(
         build_index(folder, network, prefix=prefix, replace=True, **QUIET)
     assert PostureIndex.load(prefix, device="cpu").rows == 11
     assert 1 <= PostureIndex.load(tmp_path / "pose_index_partial", device="cpu").rows <= 6
-    assert "pose_index_partial" in caplog.text
+    build_index(folder, Colours(), prefix=prefix, replace=True, **QUIET)
+    assert len(list(tmp_path.glob("pose_index*"))) == 4
 
 
 def test_a_fault_in_the_middle_keeps_what_was_finished(folder: Path, tmp_path: Path) -> None:
@@ -231,7 +349,7 @@ def test_a_fault_in_the_middle_keeps_what_was_finished(folder: Path, tmp_path: P
     network.before = fail
     with pytest.raises(RuntimeError, match="a bug"):
         build_index(folder, network, prefix=tmp_path / "pose_index", **QUIET)
-    assert PostureIndex.load(tmp_path / "pose_index", device="cpu").rows >= 5
+    assert PostureIndex.load(tmp_path / "pose_index_partial", device="cpu").rows >= 5
 
 
 def test_it_is_saved_now_and_then(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,8 +365,38 @@ def test_it_is_saved_now_and_then(folder: Path, tmp_path: Path, monkeypatch: pyt
     prefix = tmp_path / "pose_index"
     build_index(folder, Colours(batch_size=1), prefix=prefix, clock=lambda: float(next(seconds)), **QUIET)
     assert len(saves) >= 3
-    assert saves == sorted(set(saves))
-    assert saves[-1] == 11
+    assert saves[:-1] == sorted(set(saves))
+    assert saves[-2:] == [11, 11]  # the part, now complete, and the database
+
+
+def test_warnings_come_before_the_work_and_are_in_the_report(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = tmp_path / "images_data"
+    paint(folder / "standing" / "a.png", 10)
+    paint(folder / "Standing " / "b.png", 12)
+    (folder / "standing" / "loop").symlink_to("..")
+    network = Colours()
+    network.before = lambda: said.extend(record.message for record in caplog.records)
+    said: list[str] = []
+    index, report = build_index(folder, network, prefix=tmp_path / "pose_index", **QUIET)
+    assert index.counts == {"Standing ": 1, "standing": 1}
+    assert report.warnings == said
+    assert said[0].startswith("The postures 'Standing ' and 'standing' differ only in case or spaces")
+    assert "--merge-alike" in said[0]
+    assert said[1] == f"1 link(s) lead out of their class folder, or nowhere, and are left out: {folder}/standing/loop."
+
+    caplog.clear()
+    index, report = build_index(
+        folder, Colours(), prefix=tmp_path / "pose_index", merge_alike=True, replace=True, **QUIET
+    )
+    assert index.counts == {"standing": 2}
+    assert report.warnings[0].startswith("There is only one posture, 'standing'")
+
+    paint(tmp_path / "more" / "STANDING" / "c.png", 14)
+    report = add_folder(index, tmp_path / "more", Colours(), **QUIET)
+    assert "'standing' and 'STANDING'" in report.warnings[0]
+    paint(tmp_path / "more" / "STANDING" / "d.png", 16)
+    assert add_folder(index, tmp_path / "more", Colours(), merge_alike=True, **QUIET).warnings == []
+    assert index.counts == {"standing": 3, "STANDING": 1}
 
 
 def test_the_bar_tells_elapsed_and_remaining(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -263,10 +411,10 @@ def test_reading_ahead_is_bounded(folder: Path, monkeypatch: pytest.MonkeyPatch)
     decoded: list[int] = []
     network = Colours(batch_size=2)
     ahead: list[int] = []
-    from index.building import build
+    from index.building import reading
 
-    real = build.decode_picture
-    monkeypatch.setattr(build, "decode_picture", lambda *args: decoded.append(1) or real(*args))
+    real = reading.decode_picture
+    monkeypatch.setattr(reading, "decode_picture", lambda *args: decoded.append(1) or real(*args))
     network.before = lambda: ahead.append(len(decoded) - sum(network.batches))
     build_index(folder, network, **QUIET)
     assert max(ahead) <= 2 + 3 + 4  # the batch, what is read ahead, and the pictures that gave nothing

@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from index.building.pictures import decode_picture, find_pictures, printable
+from index.building.pictures import find_pictures, printable
 from index.errors import FolderError, FolderMissing
+from pose.datasets.picture_file import decode_picture
 from pose.errors import PictureError
 
 
@@ -89,18 +90,55 @@ def test_what_is_no_picture_is_passed_over(root: Path) -> None:
     assert [path.name for path in found.outside] == ["loose.jpg"]
 
 
-def test_links_are_followed_and_loops_end(root: Path, tmp_path: Path) -> None:
+def test_links_within_a_class_and_to_stores_of_pictures_are_followed(root: Path, tmp_path: Path) -> None:
     put(root / "standing" / "a.jpg")
     (root / "standing" / "loop").symlink_to(root / "standing")
-    (root / "standing" / "up").symlink_to(root)
     put(tmp_path / "elsewhere" / "b.jpg")
     (root / "sitting").symlink_to(tmp_path / "elsewhere")
-    (root / "sitting" / "broken.jpg").symlink_to(tmp_path / "gone.jpg")
+    put(tmp_path / "store" / "1234")
+    (root / "standing" / "c.jpg").symlink_to(tmp_path / "store" / "1234")
     found = find_pictures(root)
-    assert [picture.path.name for picture in found.pictures if picture.label == "sitting"] == ["b.jpg"]
-    standing = [picture.path for picture in found.pictures if picture.label == "standing"]
-    assert standing.count(root / "standing" / "a.jpg") == 1
-    assert len(standing) <= 3
+    assert [(picture.label, picture.path.name) for picture in found.pictures] == [
+        ("sitting", "b.jpg"), ("standing", "a.jpg"), ("standing", "c.jpg"),
+    ]  # fmt: skip
+    assert found.left_out == ()
+
+
+@pytest.mark.parametrize(
+    ("link", "target"),
+    [
+        ("aaa/loop", ".."), ("aaa/up", "../.."), ("aaa/other", "../bbb"), ("aaa/deep", "../bbb/deep"),
+        ("aaa/b.jpg", "../bbb/b.jpg"), ("aaa/outside", "../../outside"), ("aaa/gone.jpg", "nowhere.jpg"),
+        ("aaa/round", "round"), ("aaa/loose.jpg", "../loose.jpg"), ("ccc", "bbb"), ("ccc", "."), ("ccc", ".."),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("relative", [True, False])
+def test_links_that_lead_out_of_their_class_are_left_out_and_named(
+    root: Path, tmp_path: Path, link: str, target: str, relative: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(root / "aaa" / "a.jpg")
+    put(root / "bbb" / "b.jpg")
+    put(root / "bbb" / "deep" / "c.jpg")
+    put(root / "loose.jpg")
+    put(tmp_path / "outside" / "d.jpg")
+    (root / link).symlink_to(target)
+    if relative:
+        monkeypatch.chdir(tmp_path)
+        root = Path(root.name)
+    found = find_pictures(root)
+    assert [picture.path.name for picture in found.pictures] == ["a.jpg", "b.jpg", "c.jpg"]
+    assert found.left_out == (root / link,)
+    assert found.classes == ("aaa", "bbb")
+
+
+def test_a_class_folder_that_is_a_link_may_be_turned_in_itself(root: Path, tmp_path: Path) -> None:
+    put(tmp_path / "elsewhere" / "deep" / "b.jpg")
+    (tmp_path / "elsewhere" / "again").symlink_to("deep")
+    root.mkdir()
+    (root / "sitting").symlink_to(tmp_path / "elsewhere")
+    found = find_pictures(root)
+    assert len(found.pictures) == 1
+    assert found.left_out == ()
 
 
 def test_a_pipe_is_not_waited_for(root: Path) -> None:

@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 
 from index import Examples, PostureIndex, Unknown
-from index.classification import Classification
+from index.classification import DECISION_RULE, Classification, DecisionRule
 from index.errors import EvaluationError
+from index.evaluation import trial
 from index.evaluation.evaluate import evaluate_folds, evaluate_held_out, evaluate_leaving_one_out
 from index.evaluation.evaluation import Evaluation, Missed
 from index.evaluation.groups import assign_folds
 from index.evaluation.metrics import auroc
 from index.evaluation.report import as_json
+from stream.settings.model import IndexSettings
 
 Origins = Callable[..., Examples]
 
@@ -53,7 +55,7 @@ def classification_without(index: PostureIndex, row: int, gone: np.ndarray) -> C
     """What a database built without these rows answers, rejecting as the whole one does."""
     labels = [label for label, out in zip(index.labels, gone, strict=True) if not out]
     rest = database(index.vectors[~gone], labels)
-    rest._calibration, rest._calibrated_rows = index.calibration, rest.rows
+    rest._recalibration.hold(rest._rows, index.calibration)
     return rest.classify(index.vectors[row : row + 1])[0]
 
 
@@ -212,3 +214,40 @@ def test_json_holds_plain_values(crowd: PostureIndex) -> None:
     assert [entry["rows"] for entry in facts["classes"]] == [20, 20, 20]
     assert facts["macro_f1"] == pytest.approx(np.mean([entry["f1"] for entry in facts["classes"]]), abs=1e-3)
     assert sum(entry["people"] for entry in facts["calibration"]["bins"]) == crowd.rows
+
+
+RULES = [DecisionRule(), DecisionRule(k=7), DecisionRule(min_probability=0.7), DecisionRule(min_margin=0.4)]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=str)
+def test_the_rule_that_is_judged_is_the_one_that_is_applied(crowd: PostureIndex, rule: DecisionRule) -> None:
+    """The same people, evaluated and classified as `stance run` does."""
+    random = np.random.default_rng(9)
+    rows = (random.choice([0.3, 0.45, 0.5, 0.6], 80)[:, None] + random.normal(0, 0.15, (80, 25))).astype(np.float32)
+    people = database(rows, random.choice(["standing", "sitting", "lying"], 80).tolist())
+    settings = IndexSettings(k=rule.k, min_probability=rule.min_probability, min_margin=rule.min_margin)
+    applied = crowd.classify(rows, settings.rule)
+    judged = evaluate_held_out(crowd, people, rule=rule)
+    assert labels_of(judged, judged.named) == [classification.label for classification in applied]
+    assert sum(judged.unknown.values()) == sum(classification.label is None for classification in applied)
+    unknown = {str(one): sum(evaluate_held_out(crowd, people, rule=one).unknown.values()) for one in RULES}
+    assert len(set(unknown.values())) >= 3  # each part of the rule counts
+
+
+def test_there_is_one_home_of_the_rule_by_default(crowd: PostureIndex) -> None:
+    assert IndexSettings().rule == DECISION_RULE == DecisionRule()
+    assert crowd.classify(crowd.vectors) == crowd.classify(crowd.vectors, IndexSettings().rule)
+
+
+def test_blocks_change_nothing(crowd: PostureIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = evaluate_leaving_one_out(crowd)
+    sizes: list[int] = []
+    search = PostureIndex.search
+    monkeypatch.setattr(trial, "_ASKED_AT_ONCE", 7)
+    monkeypatch.setattr(
+        PostureIndex, "search", lambda self, rows, k=5: sizes.append(len(rows)) or search(self, rows, k)
+    )
+    blocks = evaluate_leaving_one_out(crowd)
+    np.testing.assert_array_equal(blocks.named, whole.named)
+    np.testing.assert_allclose(blocks.probability, whole.probability, atol=1e-6)
+    assert sizes.count(7) >= crowd.rows // 7

@@ -49,10 +49,7 @@ def turned(body: np.ndarray, degrees: float, about: tuple[float, float]) -> np.n
 def accuracy(taught: tuple[np.ndarray, list[str]], asked: tuple[np.ndarray, list[str]], embedding: str) -> float:
     index = PostureIndex(embedding, device="cpu")
     index.add(index.embedding.compute(taught[0]), taught[1])
-    naming = IndexSettings()
-    classifications = index.classify(
-        index.embedding.compute(asked[0]), naming.k, naming.min_probability, naming.min_margin
-    )
+    classifications = index.classify(index.embedding.compute(asked[0]), IndexSettings().rule)
     return float(
         np.mean(
             [classification.label == label for classification, label in zip(classifications, asked[1], strict=True)]

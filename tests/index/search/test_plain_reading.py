@@ -12,6 +12,7 @@ import pytest
 
 import index.search.nearest
 from index import Classification, PostureIndex
+from index.classification import DecisionRule
 from pose.embeddings.registry import Embedding, get_embedding
 from tests.worlds import person
 
@@ -19,6 +20,7 @@ CLOSE = 3e-6
 """Single precision keeps a distance to about 1e-6 of its size; probabilities follow it."""
 LABELS = ("standing", "sitting", "lying", "other")
 K = 32
+RULE = DecisionRule(K)
 
 
 def people(embedding: Embedding, count: int, seed: int, hidden: float = 0.0) -> np.ndarray:
@@ -92,7 +94,7 @@ def check(classification: Classification, index: PostureIndex, query: np.ndarray
 def test_a_plain_reading_agrees_for_one_and_for_many(rows: int, count: int) -> None:
     embedding = get_embedding("gravity59")
     index, queries = taught(embedding, rows, 0.2), people(embedding, count, 1, 0.2)
-    for classification, query in list(zip(index.classify(queries, K), queries, strict=True))[::7]:
+    for classification, query in list(zip(index.classify(queries, RULE), queries, strict=True))[::7]:
         check(classification, index, query)
 
 
@@ -104,15 +106,15 @@ def test_a_plain_reading_agrees_among_copies() -> None:
     for _ in range(3):
         index.add(rows, [LABELS[row % len(LABELS)] for row in range(50)])
     queries = people(embedding, 12, 1, 0.2)
-    for classification, query in zip(index.classify(queries, K), queries, strict=True):
+    for classification, query in zip(index.classify(queries, RULE), queries, strict=True):
         check(classification, index, query, copies=3)
 
 
-def test_a_plain_reading_agrees_where_mirror_images_are_other_postures(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plain_reading_agrees_where_mirror_images_are_other_postures() -> None:
     embedding = get_embedding("gravity59")
     index, queries = taught(embedding, 200, 0.2), people(embedding, 12, 1, 0.2)
-    monkeypatch.setattr(index, "_calibration", replace(index.calibration, mirror=False))
-    for classification, query in zip(index.classify(queries, K), queries, strict=True):
+    index._recalibration.hold(index._rows, replace(index.calibration, mirror=False))
+    for classification, query in zip(index.classify(queries, RULE), queries, strict=True):
         check(classification, index, query)
 
 
@@ -122,7 +124,7 @@ def test_a_plain_reading_agrees_where_mirror_images_are_other_postures(monkeypat
 def test_a_plain_reading_agrees(name: str, hidden: float, rows: int) -> None:
     embedding = get_embedding(name)
     index, queries = taught(embedding, rows, hidden), people(embedding, 12, 1, hidden)
-    for classification, query in zip(index.classify(queries, K), queries, strict=True):
+    for classification, query in zip(index.classify(queries, RULE), queries, strict=True):
         check(classification, index, query)
 
 
@@ -130,7 +132,7 @@ def test_a_plain_reading_agrees_on_a_short_list(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(index.search.nearest, "EXACT_ROWS", 0)
     embedding = get_embedding("gravity59")
     taught_index, queries = taught(embedding, 100, 0.0), people(embedding, 12, 1)
-    for classification, query in zip(taught_index.classify(queries, K), queries, strict=True):
+    for classification, query in zip(taught_index.classify(queries, RULE), queries, strict=True):
         check(classification, taught_index, query)
 
 
@@ -140,10 +142,10 @@ def test_company_changes_nothing(name: str) -> None:
     embedding = get_embedding(name)
     index, queries = taught(embedding, 200, 0.3), people(embedding, 12, 1, 0.3)
     queries[5] = np.nan
-    together = index.classify(queries, K)
+    together = index.classify(queries, RULE)
     assert (together[5].reason, together[5].entries) == ("too few keypoints", ())
     for row in set(range(12)) - {5}:
-        (alone,) = index.classify(queries[row : row + 1], K)
+        (alone,) = index.classify(queries[row : row + 1], RULE)
         assert (alone.label, alone.reason, alone.entries) == (
             together[row].label,
             together[row].reason,

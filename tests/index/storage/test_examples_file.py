@@ -29,5 +29,5 @@ def test_damage_is_a_value_error(pictures_of) -> None:
 def test_pickled_arrays_are_refused(pictures_of) -> None:
     buffer = io.BytesIO()
     np.savez(buffer, pictures=np.array([{"a": 1}], dtype=object))
-    with pytest.raises(ValueError, match="allow_pickle=False"):
+    with pytest.raises(ValueError, match="no whole file of arrays"):
         load_examples(buffer.getvalue())

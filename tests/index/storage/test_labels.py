@@ -63,13 +63,44 @@ def test_old_style_globals_are_named() -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        ("standing",), {"standing": 1}, "standing", [b"standing"], [1], [None], ["standing", ["sitting"]], [1.5],
-        np.array(["standing"]), [np.str_("standing")], collections.deque(["standing"]), 3, None,
+        {"standing": 1}, "standing", ("standing", 1), {"standing"},
+        [b"standing"], [1], [None], ["standing", ["sitting"]], [1.5],
+        np.array([["standing"]]), np.array([b"standing"]), np.array([1]), np.array(["a", None]), np.array("a"),
+        [np.float32(1)], [np.bytes_(b"a")], [np.array(["a"])], collections.deque(["standing"]), 3, None,
     ],
 )  # fmt: skip
 def test_anything_but_a_list_of_str_is_refused(value: object) -> None:
     with pytest.raises(UnsafeLabels, match="only a list of str"):
         load_labels(pickle.dumps(value))
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize(
+    "value",
+    [
+        tuple(NAMES), np.array(NAMES), np.array(NAMES, object), [np.str_(name) for name in NAMES],
+        tuple(np.array(NAMES)), np.array(NAMES).astype(">U12"), np.array(NAMES * 2)[::2],
+    ],
+    ids=["tuple", "array", "array of objects", "list of np.str_", "tuple of np.str_", "big-endian", "strided"],
+)  # fmt: skip
+def test_other_lists_of_strings_are_read(protocol: int, value: object) -> None:
+    wanted = [str(name) for name in value]
+    assert wanted in (NAMES, [*NAMES[::2], *NAMES[::2]])
+    data = pickle.dumps(value, protocol)
+    assert load_labels(data) == wanted
+    assert all(type(label) is str for label in load_labels(data))
+    older = data.replace(b"numpy._core.", b"numpy.core.")  # NumPy 1; the same in protocols without lengths
+    if protocol < 4:
+        assert load_labels(older) == wanted
+
+
+def test_no_stand_in_can_be_altered_by_a_file() -> None:
+    attack = b"cnumpy\ndtype\n(dVcode\nVO8\nsb."  # BUILD on what GLOBAL gave
+    with pytest.raises((UnsafeLabels, DatabaseDamaged)):
+        load_labels(attack)
+    with pytest.raises((UnsafeLabels, DatabaseDamaged)):
+        load_labels(b"\x80\x04\x8c\x05numpy\x8c\x05dtype\x93)b.")
+    assert load_labels(pickle.dumps(np.array(NAMES))) == NAMES
 
 
 def test_a_crafted_number_takes_no_memory() -> None:

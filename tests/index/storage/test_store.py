@@ -23,6 +23,7 @@ from index.errors import (
     DatabaseUnwritable,
     UnsafeLabels,
 )
+from index.evaluation.evaluate import evaluate_leaving_one_out
 from index.search.backend import load_faiss
 
 
@@ -276,8 +277,81 @@ def test_kinds_that_do_not_fit(prefix: Path) -> None:
     faiss.write_index(index, str(beside(prefix, ".faiss")))
     beside(prefix, "_labels.pkl").write_bytes(pickle.dumps([]))
     path.unlink()
-    with pytest.raises(DatabaseMismatch, match="9 numbers, the embedding has 25"):
+    with pytest.raises(DatabaseMismatch, match="has 9 numbers a row, and no embedding of Stance has"):
         PostureIndex.load(prefix, device="cpu")
+
+
+def test_a_missing_manifest_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture, prefix: Path) -> None:
+    for file in starter_prefix().parent.glob("pose_index*"):
+        shutil.copy(file, tmp_path / file.name.replace("pose_index", "mine"))
+    (tmp_path / "mine.json").unlink()
+    with pytest.raises(DatabaseMismatch) as error:
+        PostureIndex.load(tmp_path / "mine", device="cpu")
+    assert str(error.value).startswith(f"{tmp_path}/mine.json is missing: it says that the rows of")
+    assert "are of gravity59. Restore it, or make a database of the other two files" in str(error.value)
+    assert str(error.value).endswith(f"with `stance import {tmp_path}/mine.faiss`.")
+    beside(prefix, ".json").unlink()
+    assert PostureIndex.load(prefix, device="cpu").rows == 30
+    assert f"{prefix}.json is missing beside {prefix}_examples.npz: the rows are taken as nose25" in caplog.text
+
+
+@pytest.mark.parametrize("labels", [tuple, np.array, lambda names: [np.str_(name) for name in names]])
+def test_pairs_with_other_labels_load(prefix: Path, tmp_path: Path, clusters, labels) -> None:
+    _, names = clusters
+    for suffix in (".json", "_examples.npz"):
+        beside(prefix, suffix).unlink()
+    beside(prefix, "_labels.pkl").write_bytes(pickle.dumps(labels(names)))
+    index = PostureIndex.load(prefix, device="cpu")
+    assert index.labels == tuple(names)
+    index.save(prefix)
+    assert pickle.loads(beside(prefix, "_labels.pkl").read_bytes()) == names
+
+
+@pytest.mark.parametrize("recipe", ["IDMap,Flat", "IDMap2,Flat", "IDMap,SQ8"])
+def test_rows_that_number_themselves_find_their_labels(prefix: Path, clusters, recipe: str) -> None:
+    rows, names = clusters
+    for suffix in (".json", "_examples.npz"):
+        beside(prefix, suffix).unlink()
+    numbers = np.random.default_rng(0).permutation(30)[:20]  # ten were deleted
+    faiss = load_faiss()
+    made = faiss.index_factory(25, recipe)
+    made.train(rows)
+    made.add_with_ids(rows[numbers], numbers)
+    faiss.write_index(made, str(beside(prefix, ".faiss")))
+    index = PostureIndex.load(prefix, device="cpu")
+    assert list(index.labels) == [names[number] for number in numbers]
+    np.testing.assert_allclose(index.vectors, rows[numbers], atol=0.01)
+    index.save(prefix)
+    assert list(PostureIndex.load(prefix, device="cpu").labels) == [names[number] for number in numbers]
+
+    made = faiss.index_factory(25, recipe)
+    made.train(rows)
+    made.add_with_ids(rows, np.arange(1000, 1030))
+    faiss.write_index(made, str(beside(prefix, ".faiss")))
+    beside(prefix, "_labels.pkl").write_bytes(pickle.dumps(names))
+    for suffix in (".json", "_examples.npz"):
+        beside(prefix, suffix).unlink()
+    with pytest.raises(DatabaseMismatch, match=r"from 1000 to 1029 \(IndexIDMap\).*30 labels.*--by-place"):
+        PostureIndex.load(prefix, device="cpu")
+
+
+def test_rows_with_nan_or_infinity_are_named_and_left_out(
+    prefix: Path, clusters, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows, names = clusters
+    spoilt = rows.copy()
+    spoilt[3, 7], spoilt[20, 0] = np.nan, np.inf
+    index = load_faiss().IndexFlatL2(25)
+    index.add(spoilt)
+    load_faiss().write_index(index, str(beside(prefix, ".faiss")))
+    for suffix in (".json", "_examples.npz"):
+        beside(prefix, suffix).unlink()
+    loaded = PostureIndex.load(prefix, device="cpu")
+    kept = [row for row in range(30) if row not in (3, 20)]
+    assert "row(s) 3, 20 hold NaN or infinity and are left out" in caplog.text
+    assert list(loaded.labels) == [names[row] for row in kept]
+    np.testing.assert_array_equal(loaded.vectors, rows[kept])
+    assert evaluate_leaving_one_out(loaded).people == 28
 
 
 def test_where_there_is_none(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from pose.poses import Poses
 from stream.commands import add as add_command
 from stream.commands import build as build_command
+from stream.commands import import_pair as import_command
 from stream.commands import info as info_command
 from stream.commands import query as query_command
 from stream.settings.model import Settings
@@ -48,7 +49,7 @@ def paint(name: str, blue: int) -> str:
 def stance(*arguments: str, settings: Settings | None = None) -> int:
     parser = argparse.ArgumentParser(prog="stance")
     commands = parser.add_subparsers(required=True)
-    for module in (build_command, add_command, info_command, query_command):
+    for module in (build_command, add_command, import_command, info_command, query_command):
         module.register(commands)
     args = parser.parse_args(arguments)
     code = args.run(args, settings or Settings())

@@ -8,9 +8,10 @@ import cv2
 import pytest
 
 from index.errors import DatabaseMissing
-from pose.errors import PictureError
 from stream.commands import lazy_estimator
-from stream.errors import SinkError
+from stream.drawing.explanation import GAP, TILE
+from stream.errors import SinkError, SourceError
+from stream.settings.model import Settings, SourceSettings
 from tests.stream.commands.colours import Colours, paint, stance
 
 pytestmark = pytest.mark.usefixtures("network", "picture_folder")
@@ -55,6 +56,7 @@ def test_query_explains(capsys: pytest.CaptureFixture[str]) -> None:
     assert "    why: 0 of 17 keypoints score 0.5 or more, pose.min_keypoints asks for 5" in lines
     why = cv2.imread("why.png")
     assert why is not None
+    assert why.shape[1] == GAP + 6 * (TILE + GAP)  # whoever was asked about and five neighbours, whatever index.k is
     assert stance("query", "q.png", "--json") == 0
     person, other = json.loads(capsys.readouterr().out)["pictures"][0]["people"]
     assert person["why"] == lines[2].removeprefix("    why: ")
@@ -67,16 +69,16 @@ def test_query_explains(capsys: pytest.CaptureFixture[str]) -> None:
 def test_query_names_what_cannot_be_read(capsys: pytest.CaptureFixture[str]) -> None:
     stance("build", "images_data")
     capsys.readouterr()
-    with pytest.raises(PictureError, match=r"nope\.jpg cannot be read: No such file"):
+    with pytest.raises(SourceError, match=r"nope\.jpg: there is no such file"):
         stance("query", "nope.jpg")
-    with pytest.raises(PictureError, match=r"broken\.jpg cannot be read as a picture"):
+    with pytest.raises(SourceError, match=r"broken\.jpg cannot be read as a picture"):
         stance("query", "images_data/sitting/broken.jpg")
     assert stance("query", "nope.jpg", paint("q.png", 11), "--json") == 2
     out, err = capsys.readouterr()
     answers = json.loads(out)["pictures"]
-    assert answers[0]["error"].startswith("nope.jpg cannot be read")
+    assert answers[0]["error"].startswith("nope.jpg: there is no such file")
     assert len(answers[1]["people"]) == 2
-    assert "nope.jpg cannot be read" in err
+    assert "nope.jpg: there is no such file" in err
 
 
 def test_another_network_is_said(network: Colours, caplog: pytest.LogCaptureFixture) -> None:
@@ -93,3 +95,22 @@ def test_a_missing_database_is_said_before_the_network(monkeypatch: pytest.Monke
     monkeypatch.setattr(lazy_estimator, "make_estimator", lambda settings: pytest.fail("loaded the network"))
     with pytest.raises(DatabaseMissing):
         stance("query", "x.jpg", "--index", "nothing")
+
+
+def test_a_folder_is_asked_about_as_run_reads_it(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    stance("build", "images_data")
+    capsys.readouterr()
+    assert stance("query", "images_data/sitting", "--json", "--out", "why.png") == 0
+    answers = json.loads(capsys.readouterr().out)["pictures"]
+    assert [answer["picture"] for answer in answers] == [f"images_data/sitting/{number}.png" for number in range(3)]
+    assert all(answer["people"][0]["label"] == "sitting" for answer in answers)
+    assert "broken.jpg cannot be read" in caplog.text  # and the others are answered
+    with pytest.raises(SourceError, match=r"no pictures in this folder\. There are some in images_data/s"):
+        stance("query", "images_data")
+    with pytest.raises(SourceError, match=r"webcam 0 is no picture.*stance run"):
+        stance("query", "0")
+    turned = Settings(source=SourceSettings(rotation=90))
+    assert stance("query", "images_data/standing", "--json", settings=turned) == 0
+    assert json.loads(capsys.readouterr().out)["pictures"][0]["size"] == {"height": 64, "width": 48}

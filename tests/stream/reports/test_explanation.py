@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from index import Classification, Examples, PostureIndex, Unknown
+from index.classification import DecisionRule
 from pose import get_embedding
 from stream.drawing.explanation import GAP, LINE, TILE, Asked, draw_explanation
 from stream.drawing.overlay import PLAIN
@@ -131,7 +132,7 @@ def test_neighbours_come_from_their_pictures_or_are_drawn_on_grey(index: Posture
     settings = Settings(index=IndexSettings(k=4))
     people = poses(person(60, 20, 100))
     red = np.full((160, 120, 3), (0, 0, 220), np.uint8)
-    classifications = index.classify(index.embedding(people), 4)
+    classifications = index.classify(index.embedding(people), DecisionRule(k=4))
     assert classifications[0].entries == (0, 1, 2, 3)
     sheet = draw_explanation([Asked("q.jpg", red, people, classifications)], index, settings)
     assert sheet.shape == (2 * GAP + 4 * LINE + TILE, 5 * (TILE + GAP) + GAP, 3)
@@ -149,7 +150,7 @@ def test_neighbours_come_from_their_pictures_or_are_drawn_on_grey(index: Posture
 def test_a_skeleton_fits_its_tile(index: PostureIndex) -> None:
     """The nose of an upright person is drawn in the upper part, in the middle, whatever the size of the picture."""
     people = poses(person(600, 200, 900))
-    classifications = index.classify(index.embedding(people), 2)
+    classifications = index.classify(index.embedding(people), DecisionRule(k=2))
     black = np.zeros((1400, 1200, 3), np.uint8)
     drawn = tile(draw_explanation([Asked("q.jpg", black, people, classifications)], index, SETTINGS), 0).any(axis=2)
     rows, columns = np.nonzero(drawn)
@@ -161,7 +162,7 @@ def test_a_skeleton_fits_its_tile(index: PostureIndex) -> None:
 def test_people_without_neighbours_and_nobody(index: PostureIndex) -> None:
     hidden = person(60, 20, 100) * np.float32([1, 1, 0])
     people = poses(hidden, hidden)
-    classifications = index.classify(index.embedding(people), 2)
+    classifications = index.classify(index.embedding(people), DecisionRule(k=2))
     black = np.zeros((160, 120, 3), np.uint8)
     sheet = draw_explanation([Asked("q.jpg", black, people, classifications)] * 2, index, SETTINGS)
     assert len(sheet) == 4 * (2 * GAP + 4 * LINE + TILE)
@@ -175,6 +176,6 @@ def test_rows_of_unknown_origin(index: PostureIndex) -> None:
     bare = PostureIndex("nose25", device="cpu")
     bare.add(index.vectors, list(index.labels))
     people = poses(person(60, 20, 100))
-    classifications = bare.classify(bare.embedding(people), 2)
+    classifications = bare.classify(bare.embedding(people), DecisionRule(k=2))
     sheet = draw_explanation([Asked("q.jpg", np.zeros((9, 9, 3), np.uint8), people, classifications)], bare, SETTINGS)
     assert share_of(tile(sheet, 1), (PLAIN, PLAIN, PLAIN)) > 0.8

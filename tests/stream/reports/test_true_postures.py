@@ -50,7 +50,7 @@ def test_a_file_that_is_not_there_or_not_text(tmp_path):
     with pytest.raises(IntervalsError, match="is missing"):
         read_true_postures(tmp_path / "no.csv", CLASSES)
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00\x01")
-    with pytest.raises(IntervalsError, match="cannot be read as CSV"):
+    with pytest.raises(IntervalsError, match="it is not UTF-8 text"):
         read_true_postures(tmp_path / "binary.csv", CLASSES)
 
 

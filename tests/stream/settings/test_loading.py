@@ -196,3 +196,26 @@ def test_what_to_use_instead(tmp_path, monkeypatch, override, sentence):
     with pytest.raises(ConfigurationError) as error:
         load_settings(overrides=[override])
     assert str(error.value) == f"setting {override.partition('=')[0]}: {sentence}"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"pose: {threads: " + b"1" * 5000 + b"}", "a number or date in it is impossible"),
+        (b"[" * 5000, "nested too deeply"),
+        (b"&a [*a]", "expected sections"),
+        (b"pose: &a [*a]", "pose is a section"),
+        (b"pose: \xff", "is not UTF-8 text"),
+        (b"pose: \x00", "not YAML: a character that YAML does not allow"),
+        (b"index: {path: &a [*a, *a]}", "index.path is [["),
+        (b"5: 6", "5 is not a setting; names are text"),
+        (b"sources: [{address: ['rtsp://u:secret@h/1']}]", "sources.0.address is ['rtsp://…; use "),
+    ],
+)
+def test_hostile_files_are_one_sentence(tmp_path, content, said):
+    (tmp_path / "c.yaml").write_bytes(content)
+    with pytest.raises(ConfigurationError) as error:
+        load_settings(tmp_path / "c.yaml")
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 500

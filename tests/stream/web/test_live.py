@@ -1,5 +1,5 @@
-"""Scenes reach every viewer, newest first, each compressed once, and nobody waits for a slow one. Strategy: a real server
-and bare WebSocket clients; how often a picture is compressed is counted where it is."""
+"""Scenes reach every viewer, newest first, each compressed once, and nobody waits for a slow one. Strategy: a real
+server and bare WebSocket clients; how often a picture is compressed is counted where it is."""
 
 from __future__ import annotations
 
@@ -37,6 +37,11 @@ def next_scene(viewer: ClientConnection) -> tuple[dict, bytes]:
         data = viewer.recv(timeout=10)
         if isinstance(data, bytes):
             return taken_apart(data)
+
+
+def hear_all(viewer: ClientConnection) -> None:
+    while True:
+        viewer.recv(timeout=5)
 
 
 def nothing_comes(viewer: ClientConnection, seconds: float = 0.3) -> bool:
@@ -179,6 +184,5 @@ def test_closing_hangs_up_in_time(worlds):
         began = time.monotonic()
     assert time.monotonic() - began < 3
     with pytest.raises(ConnectionClosed):
-        while True:
-            viewer.recv(timeout=5)
+        hear_all(viewer)
     page.server.close()
