@@ -33,6 +33,7 @@ def test_public_names() -> None:
         "PoseError",
         "PoseEstimator",
         "Poses",
+        "Reason",
         "StanceError",
         "WeightsError",
         "WeightsMissing",
