@@ -17,7 +17,6 @@ of calm people only now and then (`pose.calm_every_seconds`), and of everybody w
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Sequence
@@ -29,7 +28,8 @@ import numpy as np
 from bench.machine import load, machine, spread, write
 from bench.marked_labels import VIDEOS, judge, marked_until, watch
 from bench.marked_people import PEOPLE, MarkedPlace, Visit, read_marked_places, read_visits
-from bench.network import Calls, about, add_index_option, add_network_options, estimator_of, index_of, settings_with
+from bench.network import Calls, about, estimator_of, index_of, script_parser, settings_with
+from pose.boxes import iou
 from pose.datasets.labelled import AREA_PER_BOX
 from pose.evaluation.oks import oks
 from stream.people.pose_finder import VISIBLE
@@ -43,7 +43,7 @@ OUT_OF_SIGHT: Final = 1.0  # seconds
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__, RESULT)
     parser.add_argument("folder", type=Path, nargs="?", default=VIDEOS, help="holds the clips (../shared/videos)")
     parser.add_argument("--only", nargs="+", metavar="CLIP", help="only these, by their names without suffix")
     parser.add_argument("--seconds", type=float, help="of every clip, for a trial")
@@ -51,9 +51,6 @@ def main() -> int:
     parser.add_argument(
         "--settled", type=float, default=0.3, metavar="SECONDS", help="pose.settled_every_seconds (0.3)"
     )
-    parser.add_argument("--out", default=str(RESULT), metavar="FILE", help="the result as JSON; - writes none")
-    add_index_option(parser)
-    add_network_options(parser)
     args = parser.parse_args()
     before = load()
     estimator, index = estimator_of(args), index_of(args)
@@ -145,7 +142,9 @@ def switches(frames: Sequence[dict[str, Any]]) -> int:
             if track in latest:
                 continue
             count += any(
-                other not in here and frame["seconds"] - seconds <= OUT_OF_SIGHT and _iou(box, place) >= SAME_PLACE
+                other not in here
+                and frame["seconds"] - seconds <= OUT_OF_SIGHT
+                and iou(np.array([box]), np.array([place]))[0, 0] >= SAME_PLACE
                 for other, (seconds, place) in latest.items()
             )
         latest |= {track: (frame["seconds"], box) for track, box in here.items()}
@@ -163,20 +162,11 @@ def alike(frames: Sequence[dict[str, Any]], reference: Sequence[dict[str, Any]])
         boxes = np.array(theirs["boxes"])
         areas = AREA_PER_BOX * (boxes[:, 2:] - boxes[:, :2]).clip(1).prod(axis=1)
         values = oks(np.array(ours["keypoints"], np.float32), labelled, areas)
-        overlap = np.array([[_iou(one, other) for other in theirs["boxes"]] for one in ours["boxes"]])
+        overlap = iou(np.reshape(ours["boxes"], (-1, 4)), np.reshape(theirs["boxes"], (-1, 4)))
         for person, other in enumerate(overlap.argmax(axis=1).tolist()):
             if overlap[person, other] >= SAME_PLACE and np.isfinite(values[person, other]):
                 similarities.append(float(values[person, other]))
     return similarities
-
-
-def _iou(one: Sequence[float], other: Sequence[float]) -> float:
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
-    return width * height / (areas - width * height)
 
 
 def _summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.machine import REPOSITORY, allowed_cores, cpu_seconds, limit_cores, load, machine, show, spread, write
-from bench.network import Calls, about, add_index_option, add_network_options, estimator_of, index_of
+from bench.network import Calls, about, estimator_of, index_of, script_parser
 from pose.inference.runtimes.runtime import Runtime
 from stream.assembly import open_from_settings
 from stream.drawing.overlay import Overlay
@@ -75,7 +75,7 @@ class Variants:
         if network is None:
             raise SystemExit(f"{self.estimator.network} has no detector and keypoint network of its own.")
         self._asked: list[tuple[Runtime, Any]] = []
-        runtimes = (network.detector.runtime, network.keypoints.runtime)
+        runtimes = (network.detector.runtime, *network.keypoints.runtimes)
         submits = [runtime.submit for runtime in runtimes]
         for runtime, submit in zip(runtimes, submits, strict=True):
             runtime.submit = partial(self._note, runtime, submit)  # type: ignore[method-assign]
@@ -166,15 +166,12 @@ def measure(variants: Variants, repeats: int, budget_seconds: float) -> dict[str
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__, RESULT)
     parser.add_argument("clip", type=Path, nargs="?", default=CLIP)
     parser.add_argument("--frames", type=int, default=120, help="of the clip, from its start (120)")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--budget", type=float, default=80, metavar="SECONDS", help="no new repeat after this (80)")
     parser.add_argument("--cores", type=int, help="keep everything on this many cores (all)")
-    parser.add_argument("--out", default=str(RESULT), metavar="FILE", help="the result as JSON; - writes none")
-    add_index_option(parser)
-    add_network_options(parser)
     args = parser.parse_args()
     limit_cores(args.cores)
     before = load()

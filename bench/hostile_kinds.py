@@ -288,8 +288,8 @@ def _damage_picture(whole: Path, damaged: Path, number: int, never: Path) -> Non
 
 
 def _read_picture(damaged: Path, number: int) -> None:
-    from index.building.pictures import decode_picture, is_picture, quiet_opencv
-    from pose.datasets.picture_file import picture_size, read_picture
+    from index.building.pictures import is_picture, quiet_opencv
+    from pose.datasets.picture_file import decode_picture, picture_size, read_picture
     from pose.errors import PictureError
 
     (file,) = damaged.iterdir()

@@ -129,7 +129,7 @@ class _Keypoints:
         angles: np.ndarray | None = None,
         expected: object = None,
         *,
-        mirrored: bool = False,
+        thorough: bool = False,
     ) -> Answer[np.ndarray]:
         source, newcomers = int(bgr[0, 0, 0]), self._reciter.newcomers_next
         poses = self._reciter.now(bgr) if source in newcomers else self._reciter.next_of(bgr)

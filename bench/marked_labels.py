@@ -11,7 +11,6 @@ running.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -22,7 +21,7 @@ from typing import Any, Final
 
 from bench.machine import REPOSITORY, load, machine, write
 from bench.marked_people import PEOPLE, MarkedPlace, marked_posture, read_marked_places, read_upper_bodies
-from bench.network import about, add_index_option, add_network_options, estimator_of, index_of, settings_with
+from bench.network import about, estimator_of, index_of, script_parser, settings_with
 from bench.side_labels import frames_of
 from index import PostureIndex
 from pose.estimator import PoseEstimator
@@ -98,13 +97,10 @@ def marked_until(name: str) -> float | None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__, RESULT)
     parser.add_argument("folder", type=Path, nargs="?", default=VIDEOS, help="holds the clips (../shared/videos)")
     parser.add_argument("--only", nargs="+", metavar="CLIP", help="only these, by their names without suffix")
     parser.add_argument("--seconds", type=float, help="of every clip, for a trial")
-    parser.add_argument("--out", default=str(RESULT), metavar="FILE", help="the result as JSON; - writes none")
-    add_index_option(parser)
-    add_network_options(parser)
     args = parser.parse_args()
     before = load()
     estimator, index = estimator_of(args), index_of(args)

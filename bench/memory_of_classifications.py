@@ -9,7 +9,6 @@ say together what one of them says. The median over people; the shipped weights 
 
 from __future__ import annotations
 
-import argparse
 import math
 import sys
 from collections import Counter, defaultdict
@@ -20,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.machine import load, machine, write
-from bench.network import about, add_index_option, add_network_options, estimator_of, index_of
+from bench.network import about, estimator_of, index_of, script_parser
 
 RESULT: Final = Path(__file__).parent / "results" / "memory_of_classifications.json"
 LEAST_SECONDS: Final = 2.0
@@ -28,11 +27,8 @@ LEAST_SHARE: Final = 0.05  # of a label without votes, as in `stream.people.evid
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__, RESULT)
     parser.add_argument("clips", nargs="+", type=Path)
-    parser.add_argument("--out", default=str(RESULT), metavar="FILE", help="the result as JSON; - writes none")
-    add_index_option(parser)
-    add_network_options(parser)
     args = parser.parse_args()
     before = load()
 

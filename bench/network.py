@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +20,25 @@ from stream.settings.model import Settings
 if TYPE_CHECKING:
     from pose.estimator import PoseEstimator
 
-__all__ = ["Calls", "about", "add_index_option", "add_network_options", "estimator_of", "index_of", "settings_with"]
+__all__ = [
+    "Calls",
+    "about",
+    "add_index_option",
+    "add_network_options",
+    "estimator_of",
+    "index_of",
+    "script_parser",
+    "settings_with",
+]
+
+
+def script_parser(description: str | None, result: Path) -> argparse.ArgumentParser:
+    """The options of scripts that name postures and write their result to a file, `result` by default."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", default=str(result), metavar="FILE", help="the result as JSON; - writes none")
+    add_index_option(parser)
+    add_network_options(parser)
+    return parser
 
 
 def add_network_options(parser: argparse.ArgumentParser) -> None:
@@ -76,6 +96,9 @@ def about(estimator: PoseEstimator) -> dict[str, Any]:
     }
 
 
+Submit = Callable[["NDArray[np.uint8]"], "Future[Arrays]"]
+
+
 class Calls:
     """Counts the crops and the whole pictures that a top-down network is asked about; of another one nothing.
 
@@ -88,17 +111,18 @@ class Calls:
         self.crops = self.detections = 0
         if (network := estimator.top_down) is None:
             return
-        submit_crops, submit_pictures = network.keypoints.runtime.submit, network.detector.runtime.submit
+        submit_pictures = network.detector.runtime.submit
 
-        def crops(pictures: NDArray[np.uint8]) -> Future[Arrays]:
+        def crops(submit: Submit, pictures: NDArray[np.uint8]) -> Future[Arrays]:
             self.crops += len(pictures)
-            return submit_crops(pictures)
+            return submit(pictures)
 
         def whole(pictures: NDArray[np.uint8]) -> Future[Arrays]:
             self.detections += len(pictures)
             return submit_pictures(pictures)
 
-        network.keypoints.runtime.submit = crops  # type: ignore[method-assign]
+        for runtime in network.keypoints.runtimes:
+            runtime.submit = partial(crops, runtime.submit)  # type: ignore[method-assign]
         network.detector.runtime.submit = whole  # type: ignore[method-assign]
 
     def take(self, frames: int) -> dict[str, float]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.crowd import NOBODY, Moment, Truth, found_at
+from pose.boxes import iou
 from pose.detections import Detections
 from pose.evaluation.oks import oks
 from pose.inference.steps import Answer
@@ -55,7 +56,7 @@ class Simulation:
         self.crops += len(boxes)
         truth, rng = self.moment.truth, self._rng
         seen = np.flatnonzero(visible(truth))
-        overlap = _iou(boxes, _boxes_of(truth)[seen])
+        overlap = iou(boxes, _boxes_of(truth)[seen])
         keypoints = np.zeros((len(boxes), KEYPOINT_COUNT, 3), np.float32)
         for row, (box, own) in enumerate(zip(boxes, overlap, strict=True)):
             there = [place for place in np.argsort(-own) if own[place] > IN_THE_CROP]
@@ -89,7 +90,7 @@ class _Keypoints:
         __: object = None,
         ___: object = None,
         *,
-        mirrored: bool = False,
+        thorough: bool = False,
     ) -> Answer[NDArray[np.float32]]:
         keypoints = self._simulation.look(boxes)
         return Answer((), lambda _: keypoints)
@@ -131,12 +132,3 @@ def _nobody(box: NDArray[np.floating[Any]], rng: np.random.Generator) -> NDArray
     """What the network makes of a crop without a person: peaks anywhere, hardly any of them sure."""
     places = box[:2] + rng.random((KEYPOINT_COUNT, 2)) * (box[2:] - box[:2])
     return np.concatenate((places, rng.normal(0.22, 0.1, (KEYPOINT_COUNT, 1)).clip(0, 1)), axis=1)
-
-
-def _iou(boxes: NDArray[np.floating[Any]], others: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    shared = (high - low).clip(0).prod(axis=2)
-    areas, their = ((some[:, 2:] - some[:, :2]).prod(axis=1) for some in (boxes, others))
-    overlap: NDArray[np.float64] = shared / (areas[:, None] + their - shared)
-    return overlap

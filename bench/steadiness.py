@@ -10,7 +10,6 @@ torso lengths. `lag` is the delay of the filtered keypoints that fits best again
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections import Counter
 from pathlib import Path
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 
 from bench.machine import load, machine, write
 from bench.marked_labels import watch
-from bench.network import about, add_index_option, add_network_options, estimator_of, index_of, settings_with
+from bench.network import about, estimator_of, index_of, script_parser, settings_with
 from pose.keypoints import KEYPOINT_COUNT
 from pose.keypoints import Keypoint as K
 from pose.poses import Poses
@@ -34,11 +33,8 @@ SEEN: Final = 0.5
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__, RESULT)
     parser.add_argument("clips", nargs="+", type=Path)
-    parser.add_argument("--out", default=str(RESULT), metavar="FILE", help="the result as JSON; - writes none")
-    add_index_option(parser)
-    add_network_options(parser)
     args = parser.parse_args()
     before = load()
 

@@ -25,7 +25,7 @@ from typing import Any, Final
 import numpy as np
 
 from bench.machine import load, machine, write
-from bench.network import add_index_option, add_network_options, estimator_of, index_of
+from bench.network import estimator_of, index_of, script_parser
 from bench.side_labels import frames_of
 from index import Classification
 from pose.poses import Poses
@@ -106,14 +106,11 @@ def together(evaluations: list[VideoEvaluation]) -> dict[str, Any]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__, RESULT)
     parser.add_argument("folder", type=Path, nargs="?", default=ROOT.parent / "shared" / "videos")
     parser.add_argument("--only", nargs="+", metavar="CLIP", help="only these clips, by their names without suffix")
-    add_index_option(parser)
-    add_network_options(parser)
     parser.add_argument("--before", type=Path, metavar="CHECKOUT", help="older code to compare with")
     parser.add_argument("--before-name", default="before", help="what to call it in the result, such as its commit")
-    parser.add_argument("--out", default=str(RESULT), metavar="FILE", help="the result as JSON; - writes none")
     args = parser.parse_args()
     names = sorted(path.stem for path in INTERVALS.glob("*.csv") if args.only is None or path.stem in args.only)
     clips = [(args.folder / f"{name}.mp4").resolve() for name in names]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +14,11 @@ from numpy.typing import NDArray
 
 from index.classification import DECISION_RULE, Classification, DecisionRule, vote
 from index.errors import DatabaseDamaged
+from index.recalibration import Recalibration
 from index.reembedding import embed_again
-from index.rows import Added, Rows
+from index.rows import Added, Rows, Snapshot
 from index.search.backend import Neighbours
-from index.search.calibration import Calibration, calibrate
+from index.search.calibration import Calibration
 from index.search.matches import Matches
 from index.search.nearest import nearest
 from index.storage import store
@@ -39,7 +41,8 @@ class PostureIndex:
         index = PostureIndex.load()
         classifications = index.classify(index.embedding(poses))
 
-    Thread-safe: one thread may teach while another classifies.
+    Thread-safe: one thread may teach and save while another classifies, which waits for neither the disk nor a
+    calibration (see `Recalibration`).
 
     Args:
         embedding: a name in `pose.embeddings.registry`; by default that of new databases, as in `build_index`.
@@ -52,16 +55,15 @@ class PostureIndex:
         DeviceError: `device` names a GPU that FAISS cannot use.
     """
 
-    _calibration: Calibration
-    _calibrated_rows: int  # how many rows there were when it was measured; -1 before
-
     def __init__(self, embedding: str = DEFAULT_EMBEDDING, *, device: str = "auto") -> None:
         self._embedding = get_embedding(embedding)
-        self._lock = threading.RLock()
+        self._lock = threading.RLock()  # of what is in memory; held for moments
+        self._saving = threading.Lock()  # one save at a time
         self._device = device
         self._provenance = Provenance.begun_now()
         self._home: Home | None = None
-        self._hold(Rows(Neighbours(self._embedding.dimension, device), [], Examples.unknown(0)))
+        self._rows = Rows(Neighbours(self._embedding.dimension, device), [], Examples.unknown(0))
+        self._recalibration = Recalibration(self._embedding, self._lock, self._rows)
 
     # What it holds
 
@@ -136,12 +138,10 @@ class PostureIndex:
     def calibration(self) -> Calibration:
         """How distances are to be read, see `index.search.calibration`.
 
-        Measured anew once the database has grown by a tenth, and at every save after additions.
+        Measured anew once the database has grown by a tenth, and at every save after additions. Asking here waits for
+        that; classifying does only in a thread that taught.
         """
-        with self._lock:
-            if self._calibrated_rows < 0 or self.rows > max(self._calibrated_rows * 1.1, self._calibrated_rows + 1):
-                self._calibrate()
-            return self._calibration
+        return self._recalibration.latest()
 
     def labels_of_picture(self, digest: str) -> tuple[str, ...]:
         """The labels of all people of the picture whose file content has this SHA-256; none if it is not here."""
@@ -175,7 +175,9 @@ class PostureIndex:
                 f"[N, {self._embedding.dimension}], N and N"
             )
         with self._lock:
-            return self._rows.add(embeddings, labels, examples)
+            added = self._rows.add(embeddings, labels, examples)
+            self._recalibration.taught()
+            return added
 
     def note_network(self, name: str, weights_sha256: str) -> None:
         """Remember that this network contributed rows."""
@@ -197,20 +199,16 @@ class PostureIndex:
         Raises:
             ValueError: `k` is less than 1, or the embedding has another dimension.
         """
-        embeddings = np.asarray(embeddings, np.float32)
-        if k < 1 or embeddings.ndim != 2 or embeddings.shape[1] != self._embedding.dimension:
-            raise ValueError(f"k={k}, embeddings {embeddings.shape}; expected k ≥ 1, [N, {self._embedding.dimension}]")
+        embeddings = self._checked(embeddings, k)
+        calibration = self._recalibration.current()
         with self._lock:
-            try:
-                return nearest(self._rows.neighbours, self._embedding, embeddings, k, mirror=self.calibration.mirror)
-            except DatabaseDamaged:  # a kind of FAISS index that cannot give its vectors back
-                return Matches(*self._rows.neighbours.search(embeddings, k))
+            return self._nearest(embeddings, k, calibration)
 
     def vote(self, matches: Matches, rule: DecisionRule = DECISION_RULE) -> list[Classification]:
         """What each person's neighbours call the posture; see `index.classification.vote`."""
+        calibration = self._recalibration.current()
         with self._lock:
-            codes, classes, calibration = self._rows.codes, self._rows.classes, self.calibration
-        return vote(matches, codes, classes, rule, radius=calibration.radius, bandwidth=calibration.bandwidth)
+            return self._vote(matches, rule, calibration)
 
     def classify(
         self,
@@ -225,8 +223,10 @@ class PostureIndex:
             rule: how many neighbours vote, and what a label needs.
             reject_reasons: why people could not be embedded, N of `quality_gate`; too few keypoints by default.
         """
+        embeddings = self._checked(embeddings, rule.k)
+        calibration = self._recalibration.current()
         with self._lock:
-            classifications = self.vote(self.search(embeddings, rule.k), rule)
+            classifications = self._vote(self._nearest(embeddings, rule.k, calibration), rule, calibration)
         for row, reason in enumerate(reject_reasons or ()):
             if reason is not None:
                 classifications[row] = replace(classifications[row], reason=reason)
@@ -268,15 +268,15 @@ class PostureIndex:
             DatabaseUnwritable: it could not be written; the database on disk is unchanged.
         """
         path = store.normalise_prefix(prefix)
-        with self._lock, locked(path):
+        with self._saving, locked(path):
             finish_pending(path)
             if not replace:
                 self._join_with_disk(path)
-            if self._calibrated_rows != self.rows:
-                self._calibrate()
-            self._provenance = self._provenance.saved_now()
-            rows = self._rows
-            identity = store.write(path, rows.neighbours, rows.labels, rows.examples, self._manifest())
+            with self._lock:
+                self._provenance = self._provenance.saved_now()
+                rows = self._rows.snapshot()
+            manifest = self._manifest(rows, self._recalibration.of(rows))
+            identity = store.write(path, rows.neighbours, rows.labels, rows.examples, manifest)
             self._home = Home(path.resolve(), identity, len(rows))
 
     def reembedded(self, name: str) -> PostureIndex:
@@ -303,7 +303,7 @@ class PostureIndex:
     def _hold(self, rows: Rows) -> None:
         """Hold these rows and nothing else."""
         self._rows = rows
-        self._calibration, self._calibrated_rows = Calibration(), -1
+        self._recalibration.hold(rows)
 
     def _take(self, stored: store.Stored, path: Path) -> None:
         """Become the database on disk."""
@@ -312,35 +312,44 @@ class PostureIndex:
         manifest = stored.manifest
         self._provenance = Provenance() if manifest is None else manifest.provenance  # a bare pair does not say
         if manifest is not None and manifest.rows == self.rows and manifest.calibration is not None:
-            self._calibration, self._calibrated_rows = manifest.calibration, self.rows
+            self._recalibration.hold(self._rows, manifest.calibration)
 
-    def _calibrate(self) -> None:
+    def _checked(self, embeddings: NDArray[np.float32], k: int) -> NDArray[np.float32]:
+        embeddings = np.asarray(embeddings, np.float32)
+        if k < 1 or embeddings.ndim != 2 or embeddings.shape[1] != self._embedding.dimension:
+            raise ValueError(f"k={k}, embeddings {embeddings.shape}; expected k ≥ 1, [N, {self._embedding.dimension}]")
+        return embeddings
+
+    def _nearest(self, embeddings: NDArray[np.float32], k: int, calibration: Calibration) -> Matches:
         try:
-            self._calibration = calibrate(self._rows.neighbours, self._embedding, self._rows.codes)
-        except DatabaseDamaged as error:
-            log.warning("No posture is rejected for its distance: %s", error)
-            self._calibration = Calibration()
-        self._calibrated_rows = self.rows
+            return nearest(self._rows.neighbours, self._embedding, embeddings, k, mirror=calibration.mirror)
+        except DatabaseDamaged:  # a kind of FAISS index that cannot give its vectors back
+            return Matches(*self._rows.neighbours.search(embeddings, k))
+
+    def _vote(self, matches: Matches, rule: DecisionRule, calibration: Calibration) -> list[Classification]:
+        codes, classes = self._rows.codes, self._rows.classes
+        return vote(matches, codes, classes, rule, radius=calibration.radius, bandwidth=calibration.bandwidth)
 
     def _join_with_disk(self, path: Path) -> None:
         """Bring in what others have saved at `path` since we loaded it."""
         stored = saved_by_others(path, self._home, self._embedding.name, self._device)
         if stored is None or self._home is None:
             return
-        ours, provenance = self._rows.since(self._home.rows), self._provenance
-        self._take(stored, path)
-        added = self._rows.add(*ours)
-        self._provenance = self._provenance.including(provenance.networks, provenance.built_from)
+        with self._lock:
+            ours, provenance = self._rows.since(self._home.rows), self._provenance
+            self._take(stored, path)
+            added = self._rows.add(*ours)
+            self._provenance = self._provenance.including(provenance.networks, provenance.built_from)
         log.info("%s was saved by another process meanwhile: %d rows of ours were added to it.", path, added.count)
 
-    def _manifest(self) -> Manifest:
+    def _manifest(self, rows: Snapshot, calibration: Calibration) -> Manifest:
         return Manifest(
             embedding=self._embedding.name,
             dimension=self._embedding.dimension,
             embedding_version=self._embedding.version,
-            rows=self.rows,
-            labels=self.counts,
-            calibration=self._calibration,
+            rows=len(rows),
+            labels=dict(Counter(rows.labels)),
+            calibration=calibration,
             provenance=self._provenance,
             digests={},
         )

@@ -1,4 +1,4 @@
-"""`Rows`: the examples of a database in memory, row by row, and what became of rows that were offered."""
+"""`Rows`: the examples of a database in memory, row by row; what became of rows that were offered; and `Snapshot`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from index.storage.examples import Examples
 from index.storage.known_pictures import KnownPictures
 from pose.reason import Reason
 
-__all__ = ["Added", "Rows"]
+__all__ = ["Added", "Rows", "Snapshot"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,26 @@ class Added:
     def count(self) -> int:
         """How many were added."""
         return self.reasons.count(None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """R examples as they were at one instant, for one thread: to measure and to save while others teach.
+
+    Attributes:
+        neighbours: the vectors, a copy.
+        labels: R names.
+        codes: every label as its place among the classes, int64 `[R]`.
+        examples: R origins.
+    """
+
+    neighbours: Neighbours
+    labels: list[str]
+    codes: NDArray[np.int64]
+    examples: Examples
+
+    def __len__(self) -> int:
+        return len(self.labels)
 
 
 class Rows:
@@ -95,6 +115,10 @@ class Rows:
     def vectors(self) -> NDArray[np.float32]:
         """A copy of all vectors, float32 `[R, D]`."""
         return np.array(self.neighbours.vectors())
+
+    def snapshot(self) -> Snapshot:
+        """All of it as it is now; what is added later is not in it."""
+        return Snapshot(self.neighbours.copy(), list(self.labels), self.codes, self.examples)
 
     def since(self, row: int) -> tuple[NDArray[np.float32], list[str], Examples]:
         """Vectors, labels and origins from `row` on."""

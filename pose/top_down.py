@@ -95,5 +95,5 @@ class TopDown:
 
     def close(self) -> None:
         """End the networks' threads. Twice does no harm."""
-        self.detector.runtime.close()
-        self.keypoints.runtime.close()
+        for runtime in (self.detector.runtime, *self.keypoints.runtimes):
+            runtime.close()

@@ -82,6 +82,44 @@ def speeds_in(result: object) -> Iterator[float]:
             yield from speeds_in(value)
 
 
+RESULTS = sorted((ROOT / "bench" / "results").glob("*.json"))
+
+
+def sections(text: str, mark: str) -> list[str]:
+    """A text's parts, each from its heading on."""
+    return re.split(rf"^{mark} ", text, flags=re.MULTILINE)[1:]
+
+
+def unmarked(result: dict, script: str, scripts: str, measured: str) -> list[str]:
+    """Headings under which a result that was measured beside other load is quoted without saying so."""
+    purpose = next((part for part in sections(scripts, "###") if part.startswith(f"`{script}`")), "")
+    if not result["loaded"] or re.search(r"load\s+of\s+the\s+machine\s+does\s+not\s+matter", purpose):
+        return []
+    quoted = [part for part in sections(measured, "##") if re.search(rf"bench\.{script}\b", part.partition("|")[0])]
+    return [part.splitlines()[0] for part in quoted if "beside other load" not in part.replace("\n", " ")]
+
+
+def script_of(result: Path) -> str:
+    (script,) = [path.stem for path in (ROOT / "bench").glob("*.py") if re.match(rf"{path.stem}(_\d|$)", result.stem)]
+    return script
+
+
+@pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
+def test_what_was_measured_under_load_is_quoted_as_that(path):
+    scripts = (ROOT / "bench" / "README.md").read_text(encoding="utf-8")
+    assert not unmarked(json.loads(path.read_text()), script_of(path), scripts, MEASURED)
+
+
+def test_a_speed_under_load_that_does_not_say_so_is_found():
+    scripts = "### `street`: fast\n\n### `keypoints`: right\n\nThe load of the machine\ndoes not matter here.\n"
+    plain = "## Speed\n\n`python -m bench.street`: so fast\n\n| 5 |\n\n## Right\n\n`python -m bench.keypoints`\n"
+    said = plain.replace("so fast", "beside\nother load")
+    assert unmarked({"loaded": True}, "street", scripts, plain) == ["Speed"]
+    assert unmarked({"loaded": True}, "street", scripts, said) == []
+    assert unmarked({"loaded": False}, "street", scripts, plain) == []
+    assert unmarked({"loaded": True}, "keypoints", scripts, plain) == []
+
+
 def test_the_figures_are_those_that_were_measured():
     for file in ("end_to_end", "street", "against_ultralytics"):
         path = ROOT / "bench" / "results" / f"{file}.json"

@@ -10,13 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from index.errors import FolderError, FolderMissing
-from pose.errors import PictureError, reason_of
+from pose.errors import reason_of
 
-__all__ = ["ClassPicture", "Folder", "decode_picture", "find_pictures", "is_picture", "printable", "quiet_opencv"]
+__all__ = ["ClassPicture", "Folder", "find_pictures", "is_picture", "printable", "quiet_opencv"]
 
 # What OpenCV reads, and two that people have on their telephones and expect to be read, so that they are named when
 # they are not.
@@ -124,25 +121,6 @@ def find_pictures(folder: str | Path) -> Folder:
         tuple(sorted(left_out)),
         tuple(sorted(unreadable)),
     )
-
-
-def decode_picture(data: bytes, name: str = "the picture") -> NDArray[np.uint8]:
-    """Decode a picture file's content: uint8 BGR `[H, W, 3]`.
-
-    It is turned upright as its EXIF says; grey, 16-bit and transparent pictures become 8-bit colour.
-
-    Raises:
-        PictureError: OpenCV cannot read it.
-    """
-    import cv2
-
-    try:
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error as error:
-        raise PictureError(f"{name} cannot be read as a picture.") from error
-    if picture is None or picture.size == 0:
-        raise PictureError(f"{name} cannot be read as a picture.")
-    return np.asarray(picture, np.uint8)
 
 
 @contextlib.contextmanager

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from index.building.pictures import ClassPicture, decode_picture, printable
+from index.building.pictures import ClassPicture, printable
 from index.posture_index import PostureIndex
+from pose.datasets.picture_file import decode_picture
 from pose.errors import PictureError
 from pose.reason import Reason
 

@@ -104,6 +104,14 @@ class Neighbours:
         self.cpu_index.add(np.ascontiguousarray(vectors, dtype=np.float32))
         self._rows = int(self.cpu_index.ntotal)
 
+    def copy(self) -> Neighbours:
+        """The same rows, for another thread: what is added to the one is not in the other."""
+        copied = Neighbours(self.dimension, self.device, self._faiss.clone_index(self.cpu_index))
+        if self._lists is not None:
+            copied._lists = self._faiss.clone_index(self._lists)  # making them takes seconds
+            copied._lists_trained_rows = self._lists_trained_rows
+        return copied
+
     def vectors(self) -> NDArray[np.float32]:
         """All rows, float32 `[R, D]`, read-only. A view of FAISS's memory for exact indexes: valid until `add`.
 

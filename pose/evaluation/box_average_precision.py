@@ -8,6 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pose.boxes import area_of, corners_of, iou_of_corners, shared_area
+
 __all__ = ["THRESHOLDS", "box_average_precision", "box_overlaps"]
 
 THRESHOLDS: Final = np.arange(0.5, 0.96, 0.05)  # of the overlap, from which a box counts as the person's
@@ -50,10 +52,10 @@ def box_average_precision(
 def box_overlaps(a: NDArray[np.floating], b: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Of boxes `[D, 4]` and `[N, 4]`: intersection over union, and intersection over the first's area. `[D, N]`."""
     a, b = np.asarray(a, np.float64).reshape(-1, 4), np.asarray(b, np.float64).reshape(-1, 4)
-    low, high = np.maximum(a[:, None, :2], b[:, :2]), np.minimum(a[:, None, 2:], b[:, 2:])
-    shared = (high - low).clip(min=0).prod(2)
-    area, others = (a[:, 2:] - a[:, :2]).clip(min=0).prod(1)[:, None], (b[:, 2:] - b[:, :2]).clip(min=0).prod(1)
-    return shared / np.maximum(area + others - shared, 1e-12), shared / np.maximum(area, 1e-12)
+    corners, others = corners_of(a), corners_of(b)
+    area = area_of(corners)
+    within = shared_area(corners, others) / np.maximum(area, 1e-12)[:, None]
+    return iou_of_corners(corners, area, others, area_of(others)), within
 
 
 def _matched(

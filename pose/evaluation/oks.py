@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pose.keypoints import SIGMAS
 
-__all__ = ["oks"]
+__all__ = ["mean_nearness", "oks"]
 
 
 def oks(
@@ -29,9 +29,22 @@ def oks(
     Returns:
         float64 `[N, M]`; NaN where a labelled person has no labelled keypoint.
     """
-    known = labelled[..., 2] > 0
+    known = (labelled[..., 2] > 0).astype(np.float64)
     offset = found[:, None, :, :2].astype(np.float64) - labelled[None, :, :, :2]
-    spread = 2 * areas.astype(np.float64)[:, None] * (2 * np.array(SIGMAS)) ** 2
-    similarity = np.exp(-(offset**2).sum(3) / spread) * known
-    count = known.sum(1)
-    return similarity.sum(2) / np.where(count > 0, count, np.nan)
+    spread = -2 * areas.astype(np.float64)[:, None] * (2 * np.array(SIGMAS)) ** 2
+    similarity = mean_nearness((offset**2).sum(3), spread, known)
+    return np.where(known.any(1), similarity, np.nan)
+
+
+def mean_nearness(
+    squared: NDArray[np.floating[Any]], spread: NDArray[np.floating[Any]], known: NDArray[np.floating[Any]]
+) -> NDArray[Any]:
+    """Mean of `exp(squared / spread)` over the keypoints that are known, `[...]`; 0 where none is.
+
+    Args:
+        squared: distances of keypoints, `[..., 17]` square pixels.
+        spread: minus twice the variance granted to each keypoint, `[..., 17]` square pixels.
+        known: 1 for a keypoint that counts, 0 for any other, `[..., 17]`.
+    """
+    total: NDArray[Any] = np.vecdot(np.exp(squared / spread), known)
+    return total / np.maximum(np.vecdot(known, known), 1.0)

@@ -7,7 +7,8 @@ import math
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
@@ -25,7 +26,7 @@ from pose.training.memory import keep_freed_memory
 from pose.training.state_file import load_state, save_state
 from pose.weight_files.plain_weights import write_state
 
-__all__ = ["BAR", "LOSS_MEMORY", "MAX_BROKEN_STEPS", "SAVE_SECONDS", "TrainingLoop"]
+__all__ = ["TrainingLoop"]
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ class TrainingLoop(ABC, Generic[S]):
         settings: how.
         device: where to train.
         header: what weights files say of themselves, `topdown_header` for instance, besides how much was learnt.
+        average_updates: steps that the weights to begin with count for in the average.
 
     Raises:
         TrainingError: the folder cannot be used.
@@ -59,6 +61,9 @@ class TrainingLoop(ABC, Generic[S]):
 
     PARTS: ClassVar[tuple[str, ...]]
     """Names of the losses' parts."""
+
+    FIGURE: ClassVar[str] = "figure"
+    """Name of the figure that the best weights are chosen by."""
 
     OPTIMISER: ClassVar[type[torch.optim.AdamW]] = torch.optim.AdamW
 
@@ -70,6 +75,7 @@ class TrainingLoop(ABC, Generic[S]):
         settings: S,
         device: torch.device | None = None,
         header: Mapping[str, str] | None = None,
+        average_updates: int = TRAINED_UPDATES,
     ):
         self.settings = settings
         self.folder = Path(folder)
@@ -80,11 +86,12 @@ class TrainingLoop(ABC, Generic[S]):
             raise TrainingError(f"{self.folder} cannot be made: {reason_of(error)}. Name another.") from error
         # Channels last is up to 1.5 times as fast as the other order (Zen 5, one thread).
         self._network = network.to(self.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-        self._average = AverageWeights(self._network, settings.average_decay, TRAINED_UPDATES)
+        self._average = AverageWeights(self._network, settings.average_decay, average_updates)
         self._optimiser = self.OPTIMISER(self._parameter_groups(), lr=settings.learning_rate, fused=True)
         self._epoch = samples
         self._header = dict(header or {})
         self.steps = 0
+        self.samples = 0  # how many were shown
         self.seconds = 0.0
         self.best = -1.0
         self.history: list[dict[str, float]] = []
@@ -96,14 +103,28 @@ class TrainingLoop(ABC, Generic[S]):
 
     @abstractmethod
     def _figures(self, network: nn.Module) -> dict[str, float]:
-        """How good a network is, by name of the figure; `figure` is what the best weights are chosen by.
+        """How good a network is, by name of the figure, `FIGURE` among them.
 
         Empty where nothing is held out; then the last weights are the best.
         """
 
+    def _samples_in_step(self) -> int:
+        """How many the batch of the last step showed."""
+        return self.settings.batch
+
+    def _also_told(self) -> dict[str, float]:
+        """What else is told beside the losses, by name."""
+        return {}
+
+    def _kind(self) -> str | None:
+        """What networks of one architecture differ by: a training goes on with its own only."""
+        return self._header.get("network")
+
     def _half_precision(self) -> torch.autocast:
-        """A context in which networks compute in half precision where the device is quicker at it."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type != "cpu" or cpu_has_bf16())
+        """A context in which networks compute in half precision, with the range of float32, where the device is quicker
+        at it."""
+        quicker = cpu_has_bf16() if self.device.type == "cpu" else torch.cuda.is_bf16_supported()
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=quicker)
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
         parameters = list(self._network.parameters())
@@ -111,11 +132,6 @@ class TrainingLoop(ABC, Generic[S]):
             {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self.settings.weight_decay},
             {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
         ]
-
-    @property
-    def samples(self) -> int:
-        """How many were shown."""
-        return self.steps * self.settings.batch
 
     @property
     def progress(self) -> float:
@@ -137,13 +153,14 @@ class TrainingLoop(ABC, Generic[S]):
         fits = isinstance(theirs, dict) and {n: v.shape for n, v in theirs.items()} == {
             n: v.shape for n, v in own.items()
         }
-        name = self._header.get("network")
-        if not fits or state.get("name", name) != name:  # networks of one architecture differ by name
+        kind = self._kind()
+        if not fits or state.get("name", kind) != kind:
             raise TrainingError(f"{file} trains another network. Name its folder, or do not resume.")
         self._network.load_state_dict(theirs)
         self._average.load(state["average"], state["updates"])
         self._optimiser.load_state_dict(state["optimiser"])
         self.steps, self.seconds, self.best = state["steps"], state["seconds"], state["best"]
+        self.samples = state.get("samples", self.steps * self.settings.batch)  # older trainings do not say
         self.history, self._evaluated = state["history"], state["evaluated"]
 
     def run(self) -> None:
@@ -171,7 +188,7 @@ class TrainingLoop(ABC, Generic[S]):
             ) as bar:
                 if self._evaluated < 0:
                     self._judge(None)
-                since, started = self.steps, time.monotonic()
+                since, started = self.samples, time.monotonic()
                 while self.progress < 1:
                     parts = self._step()
                     broken = 0 if parts is not None else broken + 1
@@ -184,13 +201,13 @@ class TrainingLoop(ABC, Generic[S]):
                         means = parts if means is None else means * LOSS_MEMORY + parts * (1 - LOSS_MEMORY)
                     self.seconds = time.monotonic() - begun
                     if means is not None and self.steps % 10 == 0:
-                        speed = (self.steps - since) * self.settings.batch / (time.monotonic() - started)
+                        speed = (self.samples - since) / (time.monotonic() - started)
                         bar.n = round(100 * self.progress, 2)
                         bar.set_postfix_str(self._describe(means, speed), refresh=False)
                         bar.update(0)
                     if self.progress * self.settings.evaluations >= self._evaluated + 1:
                         self._judge(means)
-                        since, started = self.steps, time.monotonic()
+                        since, started = self.samples, time.monotonic()
                         self.seconds = started - begun
                     if time.monotonic() - saved > SAVE_SECONDS:
                         self.save()
@@ -201,7 +218,8 @@ class TrainingLoop(ABC, Generic[S]):
     def _describe(self, means: Tensor, speed: float) -> str:
         losses = " ".join(f"{name} {value:.3f}" for name, value in zip(self.PARTS, means.tolist(), strict=True))
         best = f" best {self.best:.3f}" if self.best >= 0 else ""
-        return f"{speed:.1f} samples/s {losses}{best}"
+        also = "".join(f"{name} {value:g} " for name, value in self._also_told().items())
+        return f"{speed:.1f} samples/s {also}{losses}{best}"
 
     def _step(self) -> Tensor | None:
         """One step; the parts of its loss, or None if they were not numbers and nothing was learnt."""
@@ -209,6 +227,7 @@ class TrainingLoop(ABC, Generic[S]):
             group["lr"] = self._learning_rate()
         loss, parts = self._losses(self.steps)
         self.steps += 1
+        self.samples += self._samples_in_step()
         self._optimiser.zero_grad(set_to_none=True)
         if not bool(loss.isfinite()):
             return None
@@ -226,26 +245,41 @@ class TrainingLoop(ABC, Generic[S]):
     def _judge(self, means: Tensor | None) -> None:
         """Evaluate the averaged weights, keep them if they are the best, and note the figures."""
         self._evaluated = int(self.progress * self.settings.evaluations)
-        row: dict[str, float] = {"samples": float(self.samples), "minutes": round(self.seconds / 60, 2)}
+        row = {"samples": float(self.samples), "minutes": round(self.seconds / 60, 2), **self._also_told()}
         if means is not None:
             row |= {name: round(value, 5) for name, value in zip(self.PARTS, means.tolist(), strict=True)}
-        figures = self._figures_of_average()
+        with self._averaged() as network:
+            figures = self._figures(network)
         row |= {name: round(value, 4) for name, value in figures.items()}
         self.history.append(row)
         log.info(" ".join(f"{name} {value:g}" for name, value in row.items()))
         self.save()
-        if not figures or figures["figure"] > self.best:
-            self.best = figures.get("figure", self.best)
+        if not figures or figures[self.FIGURE] > self.best:
+            self.best = figures.get(self.FIGURE, self.best)
             (self.folder / BEST).write_bytes((self.folder / LAST).read_bytes())
             self.save()
 
-    def _figures_of_average(self) -> dict[str, float]:
+    @contextmanager
+    def _averaged(self) -> Iterator[nn.Module]:
+        """The network with the averaged weights, as it is judged and used; afterwards it is in training as before."""
         training = {name: value.clone() for name, value in self._network.state_dict().items()}
         try:
             self._network.load_state_dict(self._average.state)
-            return self._figures(self._network.eval())
+            yield self._network.eval()
         finally:
             self._network.train().load_state_dict(training)
+
+    def _write_weights(self, file: Path, header: Mapping[str, str]) -> None:
+        """Write the averaged weights as a file of this network.
+
+        Raises:
+            WeightsError: it cannot be written.
+        """
+        write_state(self._average.state, file, header)
+
+    def _header_now(self) -> dict[str, str]:
+        learnt = {"trained_samples": str(self.samples), "trained_minutes": f"{self.seconds / 60:.1f}"}
+        return {**self._header, **learnt}
 
     def save(self) -> None:
         """Write the averaged weights, the state to resume from, and the history.
@@ -253,19 +287,16 @@ class TrainingLoop(ABC, Generic[S]):
         Raises:
             TrainingError, WeightsError: a file cannot be written.
         """
-        write_state(
-            self._average.state,
-            self.folder / LAST,
-            {**self._header, "trained_samples": str(self.samples), "trained_minutes": f"{self.seconds / 60:.1f}"},
-        )
+        self._write_weights(self.folder / LAST, self._header_now())
         save_state(
             {
-                "name": self._header.get("network"),
+                "name": self._kind(),
                 "network": self._network.state_dict(),
                 "average": self._average.state,
                 "updates": self._average.updates,
                 "optimiser": self._optimiser.state_dict(),
                 "steps": self.steps,
+                "samples": self.samples,
                 "seconds": self.seconds,
                 "best": self.best,
                 "history": self.history,

@@ -11,7 +11,7 @@ __all__ = ["KNOWN_WEIGHTS", "KnownWeights"]
 SHIPPED: Final = {
     "picodet-s": ("5f407ceaac354aaf2e2836de68abb9a64033b711121f554df5381c4c0d5bdcb4", 2_311_648),
     "tinypose": ("8ad5bfa62c140598e610def3b2568aee3daa1314a9b10a69712cba1f17649c06", 2_658_586),
-    "tinypose-small": ("c5325233d82fa5d015ad7ade6c58f0bb114e697987c1f2f67a460523859f8acc", 2_658_578),
+    "tinypose-small": ("30b1a49814f0d1eece405a873c92cfe4e962c74088f84c153572bf04ec1eee75", 2_658_578),
 }
 """SHA-256 and bytes of the weights that ship. New weights: write theirs here and into `weights/README.md`; a test holds
 both to the files."""

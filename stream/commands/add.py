@@ -6,11 +6,12 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from index import PostureIndex
-from index.building.build import PEOPLE, add_folder
+from index.building.build import add_folder
 from index.building.pictures import quiet_opencv
 from index.errors import DatabaseMissing
-from index.storage.store import DEFAULT_PREFIX, database_exists, normalise_prefix
+from index.storage.store import database_exists, normalise_prefix
 from stream.commands.build_report import print_report
+from stream.commands.folder_options import add_folder_options, row_rules
 from stream.commands.lazy_estimator import LazyEstimator
 
 if TYPE_CHECKING:
@@ -26,13 +27,7 @@ def register(subparsers: Any) -> None:
         help="add a folder of pictures per posture to a database",
         description="Add a folder of pictures per posture to a database.",
     )
-    parser.add_argument("folder", metavar="FOLDER", help="holds one folder per posture, such as FOLDER/standing/*.jpg")
-    parser.add_argument("--index", metavar="PREFIX", help=f"the database's files without suffix ({DEFAULT_PREFIX})")
-    parser.add_argument("--people", choices=PEOPLE, default="best", help="the most prominent person, or all (best)")
-    parser.add_argument(
-        "--merge-alike", action="store_true", help="make postures one whose names differ only in case or spaces"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON, and nothing else, on standard output")
+    add_folder_options(parser)
     parser.set_defaults(run=_add)
 
 
@@ -49,11 +44,7 @@ def _add(args: argparse.Namespace, settings: Settings) -> int:
             args.folder,
             LazyEstimator(settings, index),
             prefix=path,
-            people=args.people,
-            merge_alike=args.merge_alike,
-            min_keypoints=settings.pose.min_keypoints,
-            keypoint_threshold=settings.pose.keypoint_threshold,
-            min_person_px=settings.pose.min_person_px,
+            **row_rules(args, settings),
         )
     print_report(path, index, report, args.json)
     return 0

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from index.building.build import PEOPLE, build_index
+from index.building.build import build_index
 from index.building.given_keypoints import GivenKeypoints
 from index.building.pictures import quiet_opencv
-from index.storage.store import DEFAULT_PREFIX, normalise_prefix
+from index.storage.store import normalise_prefix
 from pose.embeddings.registry import DEFAULT_EMBEDDING, EMBEDDINGS
 from stream.commands.build_report import print_report
+from stream.commands.folder_options import add_folder_options, row_rules
 from stream.commands.lazy_estimator import LazyEstimator
 
 if TYPE_CHECKING:
@@ -30,18 +31,12 @@ def register(subparsers: Any) -> None:
         help="build a database from a folder of pictures per posture",
         description="Build a database from a folder of pictures per posture.",
     )
-    parser.add_argument("folder", metavar="FOLDER", help="holds one folder per posture, such as FOLDER/standing/*.jpg")
-    parser.add_argument("--index", metavar="PREFIX", help=f"the database's files without suffix ({DEFAULT_PREFIX})")
-    parser.add_argument("--people", choices=PEOPLE, default="best", help="the most prominent person, or all (best)")
+    add_folder_options(parser)
     parser.add_argument(
         "--embedding", choices=sorted(EMBEDDINGS), help=f"how a posture becomes numbers ({DEFAULT_EMBEDDING})"
     )
     parser.add_argument("--replace", action="store_true", help="build anew although there is a database")
     parser.add_argument("--keypoints", metavar="FILE.npz", help="take keypoints from here and run no network")
-    parser.add_argument(
-        "--merge-alike", action="store_true", help="make postures one whose names differ only in case or spaces"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON, and nothing else, on standard output")
     parser.set_defaults(run=_build)
 
 
@@ -55,11 +50,7 @@ def _build(args: argparse.Namespace, settings: Settings) -> int:
             embedding=args.embedding or settings.index.embedding,
             replace=args.replace,
             device=settings.index.device,
-            people=args.people,
-            merge_alike=args.merge_alike,
-            min_keypoints=settings.pose.min_keypoints,
-            keypoint_threshold=settings.pose.keypoint_threshold,
-            min_person_px=settings.pose.min_person_px,
+            **row_rules(args, settings),
         )
     print_report(path, index, report, args.json)
     return 0

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index import Classification, PostureIndex
-from index.building.pictures import decode_picture, printable
+from index.building.pictures import printable
 from index.search.matches import NEAREST
+from pose.datasets.picture_file import decode_picture
 from pose.errors import PictureError
 from pose.poses import Poses
 from stream.drawing.overlay import PLAIN, Overlay

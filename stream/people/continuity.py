@@ -9,6 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pose.boxes import iou
+
 __all__ = ["Continuity"]
 
 MIN_OVERLAP: Final = 0.3
@@ -78,16 +80,11 @@ def _best_pairs(
     rows: list[int], keys: list[int], boxes: NDArray[np.float32], places: dict[int, _Place]
 ) -> list[tuple[int, int]]:
     """Newcomers and who vanished where they are, the best overlap first, each once."""
-    overlaps = [(overlap, row, key) for row in rows for key in keys
-                if (overlap := _overlap(boxes[row], places[key].box)) >= MIN_OVERLAP]  # fmt: skip
+    known = np.array([places[key].box for key in keys]).reshape(-1, 4)
+    overlap = iou(boxes[rows], known)  # [rows, keys]
+    overlaps = [(float(overlap[r, k]), rows[r], keys[k]) for r, k in np.argwhere(overlap >= MIN_OVERLAP)]
     pairs: dict[int, int] = {}
     for _, row, key in sorted(overlaps, reverse=True):
         if row not in pairs and key not in pairs.values():
             pairs[row] = key
     return list(pairs.items())
-
-
-def _overlap(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """Intersection over union of two boxes `[4]`."""
-    shared = np.clip(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0, None).prod()
-    return float(shared / max((a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod() - shared, 1e-9))

@@ -9,6 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pose.boxes import area_of, corners_of, iou_of_corners
+from pose.evaluation.oks import mean_nearness
 from pose.keypoints import SIGMAS
 from pose.poses import Poses
 
@@ -34,8 +36,7 @@ class Bodies:
 
     Attributes:
         points: float32 `[3, N, 17]`: x, y in px and 1 for a keypoint that is seen, zeros for any other.
-        corners: of the boxes, `[4, N]` px: −x1, −y1, x2, y2. This way the inner one of two corners is the lesser one on
-            all four sides, and a margin is added to all four.
+        corners: of the boxes, `[4, N]` px, as `corners_of` gives them.
     """
 
     points: NDArray[np.float32]
@@ -48,9 +49,7 @@ class Bodies:
         seen = points[2] >= SEEN
         points[2] = 1.0
         np.copyto(points, 0.0, where=~seen)
-        corners = poses.boxes.T.astype(np.float64, order="C")
-        np.negative(corners[:2], out=corners[:2])
-        return cls(points, corners)
+        return cls(points, corners_of(poses.boxes.astype(np.float64)))
 
     def __len__(self) -> int:
         return self.points.shape[1]
@@ -80,7 +79,7 @@ def compare(
     people = len(bodies)
     points = np.concatenate((bodies.points, others.points), axis=1)  # [3, N + T, 17]
     corners = np.concatenate((bodies.corners, others.corners), axis=1)  # [4, N + T]
-    area = _area(corners)
+    area = area_of(corners)
     spread = np.maximum(area, 1.0)[:, None] * _MINUS_TWICE_VARIANCES  # [N + T, 17]
     spread[people:] -= (2 * slack * slack)[:, None]
 
@@ -107,8 +106,8 @@ def _overlap(corners: NDArray[np.float64], area: NDArray[np.float64], people: in
     smaller one, and nobody with himself."""
     # The same margin on all sides: an upright person's box is narrow, but that is the way people walk.
     enlarged = corners + BUFFER * np.sqrt(area)
-    outer = _area(enlarged)
-    overlap = _iou(enlarged, outer, enlarged[:, :people], outer[:people])
+    outer = area_of(enlarged)
+    overlap = iou_of_corners(enlarged, outer, enlarged[:, :people], outer[:people])
     among, inner = overlap[:people], area[:people]
     np.putmask(among, inner[:, None] > inner, 0.0)
     among.ravel()[:: people + 1] = 0.0  # the diagonal
@@ -145,10 +144,7 @@ def keypoint_similarity(
     """
     offset = a[:2] - b[:2]
     offset *= offset
-    near = np.exp((offset[0] + offset[1]) / spread)
-    both = a[2] * b[2]
-    total: NDArray[np.float32] = np.vecdot(near, both)
-    return total / np.maximum(np.vecdot(both, both), 1.0)
+    return mean_nearness(offset[0] + offset[1], spread, a[2] * b[2])
 
 
 def scores_apart(bodies: Bodies, scores: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -160,25 +156,8 @@ def scores_apart(bodies: Bodies, scores: NDArray[np.floating]) -> NDArray[np.flo
     adult overlaps little by this measure, and of two who embrace each has a score of its own.
     """
     rank = (-scores).argsort(kind="stable").argsort()
-    area = _area(bodies.corners)
-    overlap = _iou(bodies.corners, area, bodies.corners, area)
+    area = area_of(bodies.corners)
+    overlap = iou_of_corners(bodies.corners, area, bodies.corners, area)
     overlap *= rank[:, None] < rank  # row of the better one, column of the other
     most = np.maximum.reduce(overlap, 0, initial=0.0)
     return scores.astype(np.float64) * np.exp(-(most**2) / DECAY)
-
-
-def _iou(
-    a: NDArray[np.float64], area_a: NDArray[np.float64], b: NDArray[np.float64], area_b: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Intersection over union of boxes `[4, N]` and `[4, T]` with their areas: `[N, T]`."""
-    intersection = _area(np.minimum(a[:, :, None], b[:, None]))
-    union = area_a[:, None] + area_b
-    union -= intersection
-    return intersection / np.maximum(union, 1e-9, out=union)
-
-
-def _area(corners: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of boxes `[4, ...]` as in `Bodies`: `[...]`."""
-    sides = corners[:2] + corners[2:]
-    np.maximum(sides, 0.0, out=sides)
-    return sides[0] * sides[1]

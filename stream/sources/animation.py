@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from index.building.pictures import decode_picture
+from pose.datasets.picture_file import decode_picture
 from pose.errors import PictureError
 from stream.errors import SourceError
 from stream.sources.video_reader import Picture

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from index.building.pictures import decode_picture, is_picture, printable
+from index.building.pictures import is_picture, printable
 from pose.closing import Closing
+from pose.datasets.picture_file import decode_picture
 from pose.errors import PictureError
 from stream.errors import SourceError
 from stream.frame import Frame

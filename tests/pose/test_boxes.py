@@ -17,3 +17,7 @@ def test_nobody() -> None:
     none = np.zeros((0, 4), np.float32)
     assert iou(none, np.ones((3, 4), np.float32)).shape == (0, 3)
     assert iou(np.ones((3, 4), np.float32), none).shape == (3, 0)
+
+
+def test_whole_numbers_are_numbers() -> None:
+    assert iou(np.array([[0, 0, 2, 2]]), np.array([[1, 0, 3, 2]])) == 1 / 3

@@ -248,7 +248,7 @@ class TestKeypoints:
         assert sum(len(crops) for crops in cast(FakeRuntime, finder.runtime).given) == 4
 
     def test_people_who_are_small_in_the_picture_have_small_crops(self) -> None:
-        people = [person(20, 30, 60), person(100, 10, 170), turned(person(200, 60, 50), 90)]
+        people = [person(20, 30, 60), person(100, 10, 110), turned(person(200, 60, 50), 90)]
         large, small = (FakeRuntime(Looks(people, upright=1, size=size)) for size in (CROP_SIZE, SMALL_CROP_SIZE))
         finder = KeypointFinder(cast(Runtime, large), cast(Runtime, small))
         found = finder.ask(map_of_places(), around(people), np.radians([0, 0, 90]), np.stack(people)).result()

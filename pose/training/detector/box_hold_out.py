@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pose.datasets.labelled import LabelledPicture
-from pose.errors import PictureError, TrainingError
+from pose.datasets.picture_file import read_picture
+from pose.errors import TrainingError
 from pose.evaluation.box_average_precision import box_average_precision
 from pose.inference.nms import non_maximum_suppression
 from pose.networks.picodet import STRIDES, decode
@@ -50,9 +51,7 @@ class BoxHoldOut:
         self._pixels = np.empty((len(pictures), side, side, 3), np.uint8)
         self._people = []
         for place, picture in enumerate(pictures):
-            image = cv2.imread(str(picture.path), cv2.IMREAD_COLOR)
-            if image is None:
-                raise PictureError(f"{picture.path} cannot be read. Repair or remove it, and its labels.")
+            image = read_picture(picture.path)
             self._pixels[place] = cv2.resize(image, (side, side), interpolation=cv2.INTER_CUBIC)
             height, width = picture.size
             scale = np.array([side / width, side / height] * 2, np.float32)

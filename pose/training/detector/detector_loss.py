@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pose.networks.picodet import BINS, Candidates, Level
-from pose.training.detector.task_alignment import Assignment, assign, overlaps
+from pose.training.detector.task_alignment import Assignment, assign, overlaps, shared_and_union
 
 __all__ = [
     "DetectorLoss",
@@ -166,8 +166,7 @@ def distribution_focal_loss(distributions: Tensor, distances: Tensor) -> Tensor:
 
 def generalised_iou(a: Tensor, b: Tensor) -> Tensor:
     """IoU less the share of the box around both that neither fills, −1 to 1: `[P]`, of boxes `[P, 4]` x1 y1 x2 y2."""
-    shared = (torch.minimum(a[:, 2:], b[:, 2:]) - torch.maximum(a[:, :2], b[:, :2])).clamp(min=0).prod(1)
-    union = (a[:, 2:] - a[:, :2]).prod(1) + (b[:, 2:] - b[:, :2]).prod(1) - shared
+    shared, union = shared_and_union(a, b)
     around = (torch.maximum(a[:, 2:], b[:, 2:]) - torch.minimum(a[:, :2], b[:, :2])).prod(1)
     return shared / union.clamp(min=EPSILON) - (around - union) / around.clamp(min=EPSILON)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from pose.datasets.labelled import LabelledPicture
-from pose.errors import PictureError, TrainingError
+from pose.datasets.picture_file import read_picture
+from pose.errors import TrainingError
 from pose.training.detector.picture_augmentation import DetectorAugmentation, make_sample
 
 __all__ = ["PictureBatch", "PictureBatches", "padded_boxes"]
@@ -85,10 +85,8 @@ class PictureBatches:
         samples = []
         for row in rows:
             picture = self._pictures[row]
-            image = cv2.imread(str(picture.path), cv2.IMREAD_COLOR)
-            if image is None:
-                raise PictureError(f"{picture.path} cannot be read. Repair or remove it, and its labels.")
-            samples.append(make_sample(picture, image.astype(np.uint8, copy=False), side, rng, self._settings))
+            image = read_picture(picture.path)
+            samples.append(make_sample(picture, image, side, rng, self._settings))
         return PictureBatch(
             np.stack([sample.pixels for sample in samples]),
             np.array([sample.quarter_turns for sample in samples]),

@@ -11,7 +11,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-__all__ = ["Assignment", "assign", "overlaps"]
+__all__ = ["Assignment", "assign", "overlaps", "shared_and_union"]
 
 CELLS_PER_PERSON: Final = 13
 SCORE_POWER: Final = 1.0
@@ -79,9 +79,15 @@ def assign(
 
 def overlaps(a: Tensor, b: Tensor) -> Tensor:
     """Intersection over union of boxes `[..., 4]`, x1, y1, x2, y2, 0 where neither has an area."""
+    shared, union = shared_and_union(a, b)
+    return shared / union.clamp(min=EPSILON)
+
+
+def shared_and_union(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Areas of the intersection and of the union of boxes `[..., 4]`, x1, y1, x2, y2."""
     shared = (torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])).clamp(min=0).prod(-1)
     areas = (a[..., 2:] - a[..., :2]).clamp(min=0).prod(-1) + (b[..., 2:] - b[..., :2]).clamp(min=0).prod(-1)
-    return shared / (areas - shared).clamp(min=EPSILON)
+    return shared, areas - shared
 
 
 def _inside(centres: Tensor, boxes: Tensor) -> Tensor:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from pose.datasets.labelled import LabelledPicture
-from pose.errors import PictureError, TrainingError
+from pose.datasets.picture_file import read_picture
+from pose.errors import TrainingError
 from pose.evaluation.oks import oks
 from pose.inference.crops import CROP_SIZE, SMALL_CROP_SIZE
 from pose.inference.heatmaps import decode_heatmaps
@@ -35,7 +36,8 @@ class HoldOut:
         pictures: with labels.
         people: at most so many, spread over the pictures.
         crop_size: width and height in pixels of what the network is shown, `CROP_SIZE` or `SMALL_CROP_SIZE`. By small
-            crops those are judged who get them in video: people of whom the crop loses no pixel of the picture.
+            crops people are judged of whom the crop loses no pixel of the picture; in video the smaller ones of
+            these get them.
 
     Raises:
         TrainingError: nobody is labelled well enough and of a fitting size.
@@ -63,12 +65,10 @@ class HoldOut:
         self._areas = np.array([picture.areas[row] for picture, row in chosen])
         self._pixels = np.empty((len(TURNS), len(chosen), height, width, 3), np.uint8)
         self._matrices = np.empty((len(TURNS), len(chosen), 2, 3))  # from the crop to the picture
-        image, last = None, None
+        image, last = np.empty((0, 0, 3), np.uint8), None
         for place, (picture, row) in enumerate(chosen):
             if picture.path != last:
-                image, last = cv2.imread(str(picture.path), cv2.IMREAD_COLOR), picture.path
-            if image is None:
-                raise PictureError(f"{picture.path} cannot be read. Repair or remove it, and its labels.")
+                image, last = read_picture(picture.path), picture.path
             for number, turn in enumerate(TURNS):
                 matrix = crop_matrix(picture.boxes[row], turn, size=crop_size)
                 self._pixels[number, place] = cv2.warpAffine(image, matrix, crop_size, flags=cv2.INTER_LINEAR)

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose.datasets.labelled import LabelledPicture
-from pose.errors import LabelsMissing, PictureError, TrainingError, reason_of
+from pose.datasets.picture_file import read_picture
+from pose.errors import LabelsMissing, TrainingError, reason_of
 from pose.keypoints import KEYPOINT_COUNT
 
 __all__ = ["CROP_SIDE", "ROOM", "PackedCrops", "pack_crops"]
@@ -113,12 +114,10 @@ def pack_crops(pictures: Sequence[LabelledPicture], folder: str | Path) -> Packe
         for picture, people, name in zip(pictures, wanted, sets, strict=True):
             if not people.any():
                 continue
-            image = cv2.imread(str(picture.path), cv2.IMREAD_COLOR)
-            if image is None:
-                raise PictureError(f"{picture.path} cannot be read. Repair or remove it, and its labels.")
+            image = read_picture(picture.path)
             for person in np.flatnonzero(people):
                 matrix = _square_around(picture.boxes[person])
-                pixels[row] = _cut(image.astype(np.uint8, copy=False), matrix)
+                pixels[row] = _cut(image, matrix)
                 keypoints[row] = picture.keypoints[person]
                 known = keypoints[row, :, 2] > 0
                 keypoints[row, known, :2] = keypoints[row, known, :2] @ matrix[:, :2].T + matrix[:, 2]

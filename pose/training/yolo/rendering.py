@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pose.datasets.labelled import LabelledPicture
-from pose.errors import PictureError
+from pose.datasets.picture_file import read_picture
 from pose.training.yolo.augmentation import Recipe, Tile
 
 __all__ = ["ResidentPictures", "render"]
@@ -39,10 +39,7 @@ def render(recipe: Recipe, pictures: Sequence[LabelledPicture]) -> NDArray[np.ui
 def _paint(tile: Tile, picture: LabelledPicture) -> NDArray[np.uint8]:
     # A picture that is drawn at less than half its size is read at half: the decoder then averages pixels, where
     # warping would leave three of four out.
-    reduced = tile.scale < 0.5
-    image = cv2.imread(str(picture.path), cv2.IMREAD_REDUCED_COLOR_2 if reduced else cv2.IMREAD_COLOR)
-    if image is None:
-        raise PictureError(f"{picture.path} cannot be read. Repair or remove it, and its labels.")
+    image = read_picture(picture.path, halved=tile.scale < 0.5)
     matrix = tile.matrix.copy()
     matrix[:, 2] -= tile.corner
     to_picture = np.array(picture.size[::-1]) / image.shape[1::-1]  # picture pixels per pixel of `image`
@@ -86,14 +83,12 @@ class ResidentPictures:
         self._pixels = torch.full(shape, GREY, dtype=torch.uint8, device=device)
         self._scales = np.ones((len(pictures), 2))  # stored pixels per picture pixel, x and y
         for number, picture in enumerate(pictures):
-            image = cv2.imread(str(picture.path), cv2.IMREAD_COLOR)
-            if image is None:
-                raise PictureError(f"{picture.path} cannot be read. Repair or remove it, and its labels.")
+            image = read_picture(picture.path)
             height, width = image.shape[:2]
             if max(height, width) > longest:
                 factor = longest / max(height, width)
                 size = (max(1, round(width * factor)), max(1, round(height * factor)))
-                image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+                image = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
             stored = torch.from_numpy(np.ascontiguousarray(image[..., ::-1])).permute(2, 0, 1)
             self._pixels[number, :, RIM : RIM + image.shape[0], RIM : RIM + image.shape[1]] = stored.to(device)
             self._scales[number] = np.array(image.shape[1::-1]) / picture.size[::-1]

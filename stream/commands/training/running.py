@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 from pose.training.kept_files import BEST, LAST
+from pose.training.loop import TrainingLoop
 
-__all__ = ["AnyTrainer", "run_trainer"]
-
-
-class AnyTrainer(Protocol):
-    """What the trainers of all networks have in common."""
-
-    folder: Path
-    seconds: float
-    best: float
-    history: list[dict[str, float]]
-
-    @property
-    def samples(self) -> int:
-        """How many were shown."""
-
-    def resume(self) -> None:
-        """Go on where a training in the folder was stopped."""
-
-    def run(self) -> None:
-        """Train to the end."""
+__all__ = ["run_trainer"]
 
 
-def run_trainer(trainer: AnyTrainer, resume: bool, figure: str) -> None:
+def run_trainer(trainer: TrainingLoop[Any], resume: bool, figure: str) -> None:
     """Train, and say what came out.
 
     Args:
@@ -37,7 +18,7 @@ def run_trainer(trainer: AnyTrainer, resume: bool, figure: str) -> None:
         figure: name of what the best weights are chosen by.
 
     Raises:
-        TrainingError: see the trainers.
+        TrainingError: see `TrainingLoop`.
         KeyboardInterrupt: ctrl-C; what was learnt is kept, and it was said how to go on.
     """
     if resume:

@@ -29,6 +29,7 @@ from pose.training.keypoints.keypoint_trainer import KeypointTrainer
 from pose.training.keypoints.settings import KeypointTrainingSettings
 from pose.training.keypoints.small_crop_settings import SmallCropTrainingSettings
 from pose.training.keypoints.small_crops import AtSmallCells
+from pose.training.loop import TrainingLoop
 from pose.training.plot import plot_history
 from pose.training.state_file import load_state
 from pose.weight_files.location import find_weights
@@ -36,7 +37,7 @@ from pose.weight_files.start_weights import load_start_weights
 from pose.weight_files.topdown_file import TOPDOWN_NETWORKS, load_topdown, topdown_header
 from stream.commands.training.data import TrainingData
 from stream.commands.training.options import FRESH, SHIPPED, chosen, named_weights
-from stream.commands.training.running import AnyTrainer, run_trainer
+from stream.commands.training.running import run_trainer
 
 __all__ = ["train_detector", "train_keypoints"]
 
@@ -110,7 +111,9 @@ def _judges(hold_out: object) -> str:
     return "" if hold_out is not None else "; nothing to judge by, so the last weights count as the best"
 
 
-def _run(trainer: AnyTrainer, args: argparse.Namespace, losses: Sequence[str], figures: Mapping[str, str]) -> None:
+def _run(
+    trainer: TrainingLoop[Any], args: argparse.Namespace, losses: Sequence[str], figures: Mapping[str, str]
+) -> None:
     try:
         run_trainer(trainer, args.resume, f"of {' and '.join(figures.values())}")
     finally:

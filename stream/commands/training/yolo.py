@@ -13,7 +13,8 @@ import torch
 
 from index.classification import Classification
 from pose.datasets.labelled import LabelledSet
-from pose.errors import PictureError, StanceError, TrainingError
+from pose.datasets.picture_file import read_picture
+from pose.errors import StanceError, TrainingError
 from pose.estimator import PoseEstimator
 from pose.evaluation.average_precision import evaluate_pose
 from pose.networks.architecture import Architecture
@@ -124,16 +125,12 @@ def _show(estimator: Any, val: LabelledSet, settings: Settings, file: Path) -> N
     unnamed = Classification(None, 0.0, float("nan"), None, Reason.EMPTY_DATABASE, (), (), ())
     rows: list[Any] = []
     for picture in val.pictures[:: max(1, len(val) // SHOWN)][:SHOWN]:
-        image = cv2.imread(str(picture.path))
-        if image is None:
-            raise PictureError(f"{picture.path} cannot be read. Repair or remove it, and its labels.")
+        image = read_picture(picture.path)
         (found,) = estimator([image])
         sure = found.scores >= estimator.description.person_threshold
         poses = Poses(found.keypoints[sure], found.boxes[sure], found.scores[sure])
         people = tuple(Person(row, None, unnamed, None, 0.0, None) for row in range(len(poses)))
-        drawn = overlay(
-            Scene(Frame(image.astype(np.uint8, copy=False), picture.path.name, 0, 0, None, 0.0), poses, people)
-        )
+        drawn = overlay(Scene(Frame(image, picture.path.name, 0, 0, None, 0.0), poses, people))
         rows.append(cv2.resize(drawn, (round(SHOWN_HEIGHT * drawn.shape[1] / drawn.shape[0]), SHOWN_HEIGHT)))
     strips = [np.concatenate(rows[start : start + 4], 1) for start in range(0, len(rows), 4)]
     width = max(strip.shape[1] for strip in strips)

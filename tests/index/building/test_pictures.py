@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from index.building.pictures import decode_picture, find_pictures, printable
+from index.building.pictures import find_pictures, printable
 from index.errors import FolderError, FolderMissing
+from pose.datasets.picture_file import decode_picture
 from pose.errors import PictureError
 
 

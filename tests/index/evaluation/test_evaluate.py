@@ -56,7 +56,7 @@ def classification_without(index: PostureIndex, row: int, gone: np.ndarray) -> C
     """What a database built without these rows answers, rejecting as the whole one does."""
     labels = [label for label, out in zip(index.labels, gone, strict=True) if not out]
     rest = database(index.vectors[~gone], labels)
-    rest._calibration, rest._calibrated_rows = index.calibration, rest.rows
+    rest._recalibration.hold(rest._rows, index.calibration)
     return rest.classify(index.vectors[row : row + 1])[0]
 
 

@@ -3,6 +3,7 @@
     python killed_saves.py steps BASE CASES NEW_ROWS    one case per filesystem step: SIGKILL just before it, or half
                                                         way through it where it writes
     python killed_saves.py random CASES COUNT SEED      COUNT processes that save without pause, killed from outside
+    python killed_saves.py taught CASES COUNT SEED      likewise, with a thread beside that adds rows without pause
 
 `NEW_ROWS` above zero adds rows to the database, below zero replaces it by a smaller one.
 """
@@ -16,7 +17,9 @@ import random
 import shutil
 import signal
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -132,7 +135,34 @@ def steps(base: Path, cases: Path, new_rows: int) -> None:
     print(json.dumps({"killed": killed}))
 
 
-def at_random(cases: Path, count: int, seed: int) -> None:
+def save_for_ever(prefix: Path, say: Callable[[int], None]) -> None:
+    """Three rows and a save, again and again; says how many rows were saved."""
+    index = PostureIndex("nose25", device="cpu")
+    while True:
+        index.add(rows(index.rows, 3), ["new"] * 3)
+        index.save(prefix)
+        say(index.rows)
+
+
+def save_while_taught(prefix: Path, say: Callable[[int], None]) -> None:
+    """Saves without pause while a thread adds rows; says how many there were for certain when a save began."""
+    index = PostureIndex("nose25", device="cpu")
+
+    index.add(rows(0, 1), ["new"])
+
+    def teach() -> None:
+        while True:
+            index.add(rows(index.rows, 1), ["new"])
+            index.classify(rows(0, 1))
+
+    threading.Thread(target=teach, daemon=True).start()
+    while True:
+        there = index.rows
+        index.save(prefix)
+        say(there)
+
+
+def at_random(cases: Path, count: int, seed: int, work: Callable[[Path, Callable[[int], None]], None]) -> None:
     delays = random.Random(seed)
     acknowledged = {}
     for number in range(count):
@@ -141,21 +171,16 @@ def at_random(cases: Path, count: int, seed: int) -> None:
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
-            index = PostureIndex("nose25", device="cpu")
-            while True:
-                index.add(rows(index.rows, 3), ["new"] * 3)
-                index.save(case / "pose_index")
-                os.write(writing, bytes([index.rows // 3]))
+            work(case / "pose_index", lambda saved, to=writing: os.write(to, saved.to_bytes(4)))
         os.close(writing)
-        os.read(reading, 1)  # the first save is done
+        last = os.read(reading, 4)  # the first save is done
         time.sleep(delays.uniform(0, 0.06))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        last = b"\x01"
         while chunk := os.read(reading, 4096):
-            last = chunk[-1:]
+            last = chunk[-4:]
         os.close(reading)
-        acknowledged[case.name] = last[0] * 3
+        acknowledged[case.name] = int.from_bytes(last)
     print(json.dumps(acknowledged))
 
 
@@ -164,4 +189,5 @@ if __name__ == "__main__":
     if sys.argv[1] == "steps":
         steps(Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))
     else:
-        at_random(Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
+        work = save_while_taught if sys.argv[1] == "taught" else save_for_ever
+        at_random(Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), work)

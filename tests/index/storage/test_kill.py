@@ -101,3 +101,16 @@ def test_killed_at_random_instants_nothing_acknowledged_is_lost(tmp_path: Path) 
         np.testing.assert_array_equal(index.vectors, rows(0, index.rows))
         vectors, labels = plain(prefix)
         assert len(vectors) == len(labels) == index.rows
+
+
+def test_nothing_is_lost_that_was_taught_before_a_save_began(tmp_path: Path) -> None:
+    """While another thread goes on teaching."""
+    acknowledged = run("taught", tmp_path, 10, 3)
+    assert len(acknowledged) == 10
+    for name, count in acknowledged.items():
+        prefix = tmp_path / name / "pose_index"
+        index = PostureIndex.load(prefix, device="cpu")
+        assert index.rows >= count
+        np.testing.assert_array_equal(index.vectors, rows(0, index.rows))
+        vectors, labels = plain(prefix)
+        assert len(vectors) == len(labels) == index.rows

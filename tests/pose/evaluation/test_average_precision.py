@@ -335,7 +335,7 @@ def test_pictures_that_are_gone_or_changed(tmp_path: Path) -> None:
     with pytest.raises(PictureError, match=r"1\.png is 9×9 px, but its labels are for 60×80\. Read the labels anew\."):
         evaluate_pose(Nameplates(), labelled, quiet=True)  # type: ignore[arg-type]
     (tmp_path / "1.png").unlink()
-    with pytest.raises(PictureError, match=r"1\.png cannot be read as a picture"):
+    with pytest.raises(PictureError, match=r"1\.png cannot be read: No such file"):
         evaluate_pose(Nameplates(), labelled, quiet=True)  # type: ignore[arg-type]
 
 

@@ -44,7 +44,7 @@ class World(TopDown):
         scores = np.array([self.score] * len(seen) + [self.ghost_score] * len(self.ghosts), np.float32)
         return Answer((), lambda _: Detections.upright(boxes, scores))
 
-    def _look(self, bgr, boxes, angles=None, expected=None, *, mirrored=False):
+    def _look(self, bgr, boxes, angles=None, expected=None, *, thorough=False):
         self.looks += len(boxes)
         self.angles += [] if angles is None else list(angles)
         found = np.stack([self._in(box) for box in boxes]) if len(boxes) else np.zeros((0, 17, 3), np.float32)

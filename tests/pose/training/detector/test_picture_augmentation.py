@@ -109,6 +109,6 @@ def test_ignored_boxes_are_read_as_crowds(made_people, tmp_path):
     )  # fmt: skip
     assert found[1:] == made_people.pictures[1:]
     (folder / "made_002.txt").write_text("0.5 0.5 nan 0.5\n")
-    with pytest.raises(LabelsError, match=r"made_002\.txt cannot be read"):
+    with pytest.raises(LabelsError, match=r"made_002\.txt cannot be used"):
         with_ignored_boxes(made_people, folder)
     assert read_labelled(tmp_path / "made").pictures[0].crowd.tolist() == [False]

@@ -60,12 +60,12 @@ def test_twenty_steps(tmp_path, made_people, network):
     trainer = Trainer(
         small_network(network=network), made_people.pictures, tmp_path / "out", settings, workers=0, evaluate=evaluate
     )
-    before = loss_of(trainer._model)
+    before = loss_of(trainer._network)
     trainer.run()
     assert trainer.steps == 20
     assert trainer.samples == 80
     assert trainer.progress == 1
-    assert loss_of(trainer._model) < 0.99 * before  # the same batch before and after, so no noise is in it
+    assert loss_of(trainer._network) < 0.99 * before  # the same batch before and after, so no noise is in it
     assert {path.name for path in (tmp_path / "out").iterdir()} == {BEST, LAST, STATE, HISTORY}
     rows = list(csv.DictReader((tmp_path / "out" / HISTORY).open()))
     assert [row["ap"] for row in rows] == ["0.1", "0.2"]
@@ -94,8 +94,8 @@ def test_a_training_that_is_stopped_goes_on(tmp_path, made_people):
     again = Trainer(small_network(seed=9), made_people.pictures, out, SMALL, workers=0)
     again.resume()
     assert again.samples == 28
-    for name, value in again._model.state_dict().items():
-        torch.testing.assert_close(value, kept["model"][name], rtol=0, atol=0)
+    for name, value in again._network.state_dict().items():
+        torch.testing.assert_close(value, kept["network"][name], rtol=0, atol=0)
     moments = again._optimiser.state_dict()["state"]
     assert all(float(moment["step"]) == 7 for moment in moments.values())
     again.run()
@@ -104,11 +104,11 @@ def test_a_training_that_is_stopped_goes_on(tmp_path, made_people):
 
 def test_the_weights_that_are_kept_are_the_average(tmp_path, made_people):
     trainer = Trainer(small_network(), made_people.pictures, tmp_path / "out", SMALL, workers=0)
-    training = copy.deepcopy(trainer._model.state_dict())
+    training = copy.deepcopy(trainer._network.state_dict())
     trainer.run()
     kept = load_network(tmp_path / "out" / LAST).state_dict()
     moved = 0
-    for name, value in trainer._model.state_dict().items():
+    for name, value in trainer._network.state_dict().items():
         average = trainer._average.state[name]
         if value.is_floating_point():
             torch.testing.assert_close(kept[name], average.half().float())
@@ -116,10 +116,17 @@ def test_the_weights_that_are_kept_are_the_average(tmp_path, made_people):
     assert moved > 100
 
 
+def test_the_last_weights_are_the_best_where_nobody_judges(tmp_path, made_people):
+    Trainer(small_network(), made_people.pictures, tmp_path / "out", SMALL, workers=0).run()
+    best, last = (load_network(tmp_path / "out" / name).state_dict() for name in (BEST, LAST))
+    for name, value in best.items():
+        torch.testing.assert_close(value, last[name], rtol=0, atol=0)
+
+
 def test_a_loss_that_is_no_number_ends_in_a_sentence(tmp_path, made_people):
     trainer = Trainer(small_network(), made_people.pictures, tmp_path / "out", SMALL, workers=0)
     with torch.no_grad():
-        trainer._model.conv1.conv.weight.fill_(float("nan"))
+        trainer._network.conv1.conv.weight.fill_(float("nan"))
     settings = TrainingSettings(**{**_fields(SMALL), "epochs": 100})
     trainer.settings = settings
     with pytest.raises(TrainingError, match="Lower the learning rate"):
