@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from index.building.build import add_folder, build_index
-    from index.classification import Classification, Unknown
+    from index.classification import Classification
     from index.posture_index import PostureIndex
     from index.search.matches import Matches
     from index.storage.examples import Examples
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pose.estimator import PoseEstimator
     from pose.keypoints import Keypoint
     from pose.poses import Poses
+    from pose.reason import Reason
     from stream.drawing.overlay import Overlay
     from stream.frame import Frame
     from stream.pipeline import scenes, write
@@ -45,11 +46,11 @@ __all__ = [
     "PoseEstimator",
     "Poses",
     "PostureIndex",
+    "Reason",
     "Recogniser",
     "Scene",
     "Settings",
     "StanceError",
-    "Unknown",
     "add_folder",
     "build_index",
     "load_settings",
@@ -70,11 +71,11 @@ _HOMES: Final = {
     "PoseEstimator": "pose.estimator",
     "Poses": "pose.poses",
     "PostureIndex": "index.posture_index",
+    "Reason": "pose.reason",
     "Recogniser": "stream",
     "Scene": "stream",
     "Settings": "stream",
     "StanceError": "pose.errors",
-    "Unknown": "index.classification",
     "add_folder": "index.building.build",
     "build_index": "index.building.build",
     "load_settings": "stream",

@@ -27,8 +27,9 @@ import numpy as np
 from bench.machine import load, machine, write
 from bench.network import estimator_of, index_of, script_parser
 from bench.side_labels import frames_of
-from index import Classification, Unknown
+from index import Classification
 from pose.poses import Poses
+from pose.reason import Reason
 from stream.commands.evaluate_video import evaluation_record
 from stream.frame import Frame
 from stream.pipeline import scenes
@@ -44,7 +45,7 @@ MOST_EXTRA_PER_MINUTE: Final = 1.0
 LONGEST_DELAY_SECONDS: Final = 0.7
 
 _PICTURE: Final = np.zeros((1, 1, 3), np.uint8)
-_UNCLASSIFIED: Final = Classification(None, 0.0, float("nan"), None, Unknown.TOO_FEW_KEYPOINTS, (), (), ())
+_UNCLASSIFIED: Final = Classification(None, 0.0, float("nan"), None, Reason.TOO_FEW_KEYPOINTS, (), (), ())
 
 
 def labels_of_ours(args: argparse.Namespace, clips: list[Path]) -> dict[str, list[dict[str, Any]]]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from index.building.report import BuildReport
-from index.classification import Classification, Unknown
+from index.classification import Classification
 from index.posture_index import PostureIndex
-from index.rows import Added, Outcome
+from index.rows import Added
 from index.search.matches import Matches
 from index.storage.examples import Examples
 from index.storage.store import choose_prefix, database_exists, starter_prefix
@@ -24,9 +24,7 @@ __all__ = [
     "Classification",
     "Examples",
     "Matches",
-    "Outcome",
     "PostureIndex",
-    "Unknown",
     "add_folder",
     "build_index",
     "choose_prefix",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 import numpy as np
@@ -11,8 +10,9 @@ from numpy.typing import NDArray
 
 from index.search.matches import NEAREST, Matches
 from index.search.ridge_weights import ridge_weights
+from pose.reason import Reason
 
-__all__ = ["DECISION_RULE", "Classification", "DecisionRule", "Unknown", "vote"]
+__all__ = ["DECISION_RULE", "Classification", "DecisionRule", "vote"]
 
 EPSILON: Final = 0.01
 """Added to every distance before it is inverted: two neighbours nearer than this differ by less than the network's own
@@ -27,19 +27,6 @@ yoga postures, all of them and ten per class: the mean gap between probability a
 0.05 to 0.19 without (`gravity59`; `nose25` 0.02 to 0.06 and 0.05 to 0.12)."""
 
 TIE: Final = 1e-9
-
-
-class Unknown(StrEnum):
-    """Why a person's posture is not named. Compares equal to its sentence."""
-
-    TOO_FEW_KEYPOINTS = "too few keypoints"
-    TOO_SMALL = "too small"
-    COLLAPSED = "collapsed skeleton"
-    TOO_FAR = "too far"
-    OTHER = "none of the postures"
-    NO_MAJORITY = "no majority"
-    TOO_CLOSE = "between two postures"
-    EMPTY_DATABASE = "empty database"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +73,7 @@ class Classification:
     probability: float
     distance: float
     best: str | None
-    reason: Unknown | None
+    reason: Reason | None
     entries: tuple[int, ...]
     labels: tuple[str, ...]
     distances: tuple[float, ...]
@@ -129,7 +116,7 @@ def vote(
     if people == 0:
         return []
     if len(codes) == 0:
-        return [_nobody(Unknown.EMPTY_DATABASE)] * people
+        return [_nobody(Reason.EMPTY_DATABASE)] * people
     labels = len(classes)
     found = matches.entries >= 0  # [N, k]
     voted = codes[matches.entries]  # [N, k]; a missing neighbour votes for something with weight 0
@@ -168,19 +155,19 @@ def vote(
     ):  # fmt: skip
         number = len(entries) - entries.count(-1)
         if number == 0:
-            classifications.append(_nobody(Unknown.TOO_FEW_KEYPOINTS))
+            classifications.append(_nobody(Reason.TOO_FEW_KEYPOINTS))
             continue
         middle = (distances[(number - 1) // 2] + distances[number // 2]) / 2  # the median, as they come in order
         ahead = row[0] - row[1] if labels > 1 else row[0]
         reason = None
         if radius is not None and middle > radius:
-            reason = Unknown.TOO_FAR
+            reason = Reason.TOO_FAR
         elif row[0] < rule.min_probability or ahead <= TIE:
-            reason = Unknown.NO_MAJORITY
+            reason = Reason.NO_MAJORITY
         elif ahead < rule.min_margin:
-            reason = Unknown.TOO_CLOSE
+            reason = Reason.TOO_CLOSE
         elif order[0] == OTHER_LABEL:
-            reason = Unknown.OTHER
+            reason = Reason.OTHER
         classifications.append(
             Classification(
                 label=order[0] if reason is None else None,
@@ -198,5 +185,5 @@ def vote(
     return classifications
 
 
-def _nobody(reason: Unknown) -> Classification:
+def _nobody(reason: Reason) -> Classification:
     return Classification(None, 0.0, float("nan"), None, reason, (), (), ())

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from index.classification import DECISION_RULE, Classification, DecisionRule, Unknown, vote
+from index.classification import DECISION_RULE, Classification, DecisionRule, vote
 from index.errors import DatabaseDamaged
 from index.recalibration import Recalibration
 from index.reembedding import embed_again
@@ -28,6 +28,7 @@ from index.storage.joining import Home, saved_by_others
 from index.storage.manifest import Manifest
 from index.storage.provenance import Network, Provenance
 from pose.embeddings.registry import DEFAULT_EMBEDDING, Embedding, get_embedding
+from pose.reason import Reason
 
 __all__ = ["PostureIndex"]
 
@@ -213,7 +214,7 @@ class PostureIndex:
         self,
         embeddings: NDArray[np.float32],
         rule: DecisionRule = DECISION_RULE,
-        reject_reasons: Sequence[str | None] | None = None,
+        reject_reasons: Sequence[Reason | None] | None = None,
     ) -> list[Classification]:
         """Search and vote: one `Classification` per row.
 
@@ -228,7 +229,7 @@ class PostureIndex:
             classifications = self._vote(self._nearest(embeddings, rule.k, calibration), rule, calibration)
         for row, reason in enumerate(reject_reasons or ()):
             if reason is not None:
-                classifications[row] = replace(classifications[row], reason=Unknown(reason))
+                classifications[row] = replace(classifications[row], reason=reason)
         return classifications
 
     # On disk

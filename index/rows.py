@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,17 +12,9 @@ from numpy.typing import NDArray
 from index.search.backend import Neighbours
 from index.storage.examples import Examples
 from index.storage.known_pictures import KnownPictures
+from pose.reason import Reason
 
-__all__ = ["Added", "Outcome", "Rows", "Snapshot"]
-
-
-class Outcome(StrEnum):
-    """What became of a row that was offered. Compares equal to its words."""
-
-    ADDED = "added"
-    DUPLICATE = "already in the database"
-    CONFLICT = "already in the database under another label"
-    UNTELLABLE = "too few keypoints"
+__all__ = ["Added", "Rows", "Snapshot"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +22,17 @@ class Added:
     """What became of N rows offered to `PostureIndex.add`.
 
     Attributes:
-        outcomes: N, in the order offered.
+        reasons: N, in the order offered: why a row was not added; None for one that was.
         rows: N rows of the database: the new one, or the one that stood in the way; −1 for an untellable posture.
     """
 
-    outcomes: tuple[Outcome, ...]
+    reasons: tuple[Reason | None, ...]
     rows: tuple[int, ...]
 
     @property
     def count(self) -> int:
         """How many were added."""
-        return self.outcomes.count(Outcome.ADDED)
+        return self.reasons.count(None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,27 +127,27 @@ class Rows:
     def add(self, vectors: NDArray[np.float32], labels: Sequence[str], examples: Examples) -> Added:
         """Add N rows, except those that cannot be told (a NaN in them) and people of pictures that are here already."""
         told = np.atleast_1d(np.isfinite(vectors).all(axis=1))
-        outcomes: list[Outcome] = []
+        reasons: list[Reason | None] = []
         rows: list[int] = []
         new: list[int] = []
         for number, label in enumerate(labels):
             digest, person = examples.digests[number], int(examples.people[number])
             row = self.known.row(digest, person)
             if not told[number]:
-                outcomes.append(Outcome.UNTELLABLE)
+                reasons.append(Reason.TOO_FEW_KEYPOINTS)
                 row = -1
             elif row is None:
-                outcomes.append(Outcome.ADDED)
+                reasons.append(None)
                 row = self._remember(str(label), digest, person)
                 new.append(number)
             else:
-                outcomes.append(Outcome.DUPLICATE if self.labels[row] == label else Outcome.CONFLICT)
+                reasons.append(Reason.KNOWN if self.labels[row] == label else Reason.CONFLICT)
             rows.append(row)
         if new:
             self.neighbours.add(vectors[new])
             self._example_parts.append(examples.select(new))
             self._codes = None
-        return Added(tuple(outcomes), tuple(rows))
+        return Added(tuple(reasons), tuple(rows))
 
     def _remember(self, label: str, digest: str, person: int) -> int:
         """Note a new row's label and origin; its number."""

@@ -20,6 +20,7 @@ from pose.errors import (
 )
 from pose.keypoints import FLIP, KEYPOINT_COUNT, LIMBS, SIGMAS, Keypoint
 from pose.poses import Poses
+from pose.reason import Reason
 
 if TYPE_CHECKING:
     from pose.estimator import PoseEstimator
@@ -41,6 +42,7 @@ __all__ = [
     "PoseError",
     "PoseEstimator",
     "Poses",
+    "Reason",
     "StanceError",
     "WeightsError",
     "WeightsMissing",

@@ -18,12 +18,12 @@ from index.building.given_keypoints import GivenKeypoints
 from index.building.interrupt import held_interrupt
 from index.building.pictures import Folder
 from index.building.reading import ReadPicture, in_batches, read_ahead
-from index.building.report import BuildReport, ClassReport, Skip
+from index.building.report import BuildReport, ClassReport
 from index.posture_index import PostureIndex
-from index.rows import Outcome
 from index.storage.examples import Examples
 from pose.embeddings.quality_gate import reject_reasons
 from pose.poses import Poses
+from pose.reason import Reason
 
 __all__ = ["SAVE_EVERY_SECONDS", "Estimator", "Selection", "add_pictures"]
 
@@ -123,7 +123,7 @@ def add_pictures(
         if read.skip is None:
             return False
         entry = by_label[read.picture.label]
-        if read.skip is Skip.KNOWN and read.digest in finished and read.digest not in counted:
+        if read.skip is Reason.KNOWN and read.digest in finished and read.digest not in counted:
             counted.add(read.digest)
             entry.people += len(index.people_of_picture(read.digest))
         else:
@@ -180,7 +180,7 @@ def _add_picture(
     """Embed the people asked for and add them under the picture's label."""
     name = str(read.picture.path)
     if len(poses) == 0:
-        entry.skip(Skip.NO_PERSON, name)
+        entry.skip(Reason.NO_PERSON, name)
         return
     order = poses.by_prominence()
     if selection.people == "best":  # the most prominent of those who show enough, if anybody does
@@ -201,14 +201,9 @@ def _add_picture(
     entry.people += added.count
     if added.count:
         return
-    for outcome, reason in (
-        (Outcome.CONFLICT, Skip.CONFLICT),
-        (Outcome.DUPLICATE, Skip.KNOWN),
-        (Outcome.UNTELLABLE, Skip.TOO_FEW_KEYPOINTS),
-    ):
-        if outcome in added.outcomes:
-            if reason is Skip.TOO_FEW_KEYPOINTS:
-                (why,) = reject_reasons(chosen.select([0]), *selection.limits)
-                reason = reason if why is None else Skip(why)
+    (rejected,) = reject_reasons(chosen.select([0]), *selection.limits)
+    for reason in (Reason.CONFLICT, Reason.KNOWN):
+        if reason in added.reasons:
             entry.skip(reason, name)
             return
+    entry.skip(rejected or Reason.TOO_FEW_KEYPOINTS, name)

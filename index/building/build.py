@@ -13,13 +13,14 @@ from index.building.class_names import merge_names, name_warnings
 from index.building.given_keypoints import GivenKeypoints
 from index.building.partial import PartialBuild
 from index.building.pictures import Folder, find_pictures, printable
-from index.building.report import BuildReport, ClassReport, Skip
+from index.building.report import BuildReport, ClassReport
 from index.errors import DatabaseExists, NothingAdded
 from index.posture_index import PostureIndex
 from index.storage import store
 from index.storage.commit import check_writable
 from pose.embeddings.quality_gate import SMALLEST_HEIGHT_PX
 from pose.embeddings.registry import DEFAULT_EMBEDDING
+from pose.reason import Reason
 
 __all__ = ["PEOPLE", "Estimator", "add_folder", "build_index"]
 
@@ -172,7 +173,7 @@ def add_folder(
         clock=clock,
     )
     report.rows, report.seconds = index.rows, clock() - begun
-    if report.people == 0 and report.skipped(Skip.KNOWN) == 0:
+    if report.people == 0 and report.skipped(Reason.KNOWN) == 0:
         raise NothingAdded(f"Nobody in {printable(folder)} could be added: {report.reasons()}. Nothing was written.")
     return report
 

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.building.pictures import ClassPicture, printable
-from index.building.report import Skip
 from index.posture_index import PostureIndex
 from pose.datasets.picture_file import decode_picture
 from pose.errors import PictureError
+from pose.reason import Reason
 
 __all__ = ["ReadPicture", "in_batches", "read_ahead"]
 
@@ -34,7 +34,7 @@ class ReadPicture:
     picture: ClassPicture
     digest: str = ""
     bgr: NDArray[np.uint8] | None = None
-    skip: Skip | None = None
+    skip: Reason | None = None
 
     @property
     def pixels(self) -> NDArray[np.uint8]:
@@ -81,23 +81,23 @@ def _read(picture: ClassPicture, index: PostureIndex, people: str) -> ReadPictur
     try:
         data = picture.path.read_bytes()
     except OSError:
-        return ReadPicture(picture, skip=Skip.UNREADABLE)
+        return ReadPicture(picture, skip=Reason.UNREADABLE)
     digest = hashlib.sha256(data).hexdigest()
     if (skip := _known(index, digest, picture.label, people)) is not None:
         return ReadPicture(picture, digest, skip=skip)
     try:
         return ReadPicture(picture, digest, decode_picture(data, printable(picture.path)))
     except PictureError:
-        return ReadPicture(picture, digest, skip=Skip.UNREADABLE)
+        return ReadPicture(picture, digest, skip=Reason.UNREADABLE)
 
 
-def _known(index: PostureIndex, digest: str, label: str, people: str) -> Skip | None:
+def _known(index: PostureIndex, digest: str, label: str, people: str) -> Reason | None:
     """Why this picture needs no network; None if it does."""
     labels = index.labels_of_picture(digest)
     if not labels:
         return None
     if label not in labels:
-        return Skip.CONFLICT
+        return Reason.CONFLICT
     if people == "all" and index.people_of_picture(digest) == (0,):
         return None  # built from its most prominent person only, or it shows only one: the network tells
-    return Skip.KNOWN
+    return Reason.KNOWN

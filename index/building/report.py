@@ -3,28 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from index.building.pictures import printable
+from pose.reason import Reason
 
-__all__ = ["BuildReport", "ClassReport", "Skip"]
-
-
-class Skip(StrEnum):
-    """Why a picture gave the database nothing. Compares equal to its words."""
-
-    UNREADABLE = "cannot be read"
-    NO_PERSON = "no person found"
-    TOO_FEW_KEYPOINTS = "too few keypoints"
-    TOO_SMALL = "too small"
-    COLLAPSED = "collapsed skeleton"
-    KNOWN = "already in the database"
-    CONFLICT = "already there under another label"
-
-    @property
-    def needs_a_look(self) -> bool:
-        """Whether somebody should look at the picture: it is damaged, or contradicts another."""
-        return self in (Skip.UNREADABLE, Skip.CONFLICT)
+__all__ = ["BuildReport", "ClassReport"]
 
 
 @dataclass(slots=True)
@@ -34,9 +17,9 @@ class ClassReport:
     label: str
     pictures: int = 0
     people: int = 0
-    skipped: dict[Skip, list[str]] = field(default_factory=dict)
+    skipped: dict[Reason, list[str]] = field(default_factory=dict)
 
-    def skip(self, reason: Skip, picture: str) -> None:
+    def skip(self, reason: Reason, picture: str) -> None:
         """Count and name a picture that gave nothing."""
         self.skipped.setdefault(reason, []).append(picture)
 
@@ -71,7 +54,7 @@ class BuildReport:
         """People added."""
         return sum(entry.people for entry in self.classes)
 
-    def skipped(self, reason: Skip | None = None) -> int:
+    def skipped(self, reason: Reason | None = None) -> int:
         """Pictures skipped, for this reason or for any."""
         return sum(
             len(names) for entry in self.classes for why, names in entry.skipped.items() if reason in (None, why)
@@ -80,7 +63,7 @@ class BuildReport:
     def reasons(self) -> str:
         """The reasons for skipping with their counts, the most frequent first, with one picture each."""
         parts = []
-        for reason in sorted(Skip, key=self.skipped, reverse=True):
+        for reason in sorted(Reason, key=self.skipped, reverse=True):
             names = [name for entry in self.classes for name in entry.skipped.get(reason, ())]
             if names:
                 parts.append(f"{reason} {len(names)} (such as {printable(names[0])})")

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.building.pictures import printable
-from index.building.report import Skip
-from index.classification import OTHER_LABEL, Unknown
+from index.classification import OTHER_LABEL
 from index.evaluation.evaluation import Evaluation
 from index.evaluation.metrics import MIN_SUPPORT
 from index.search.viewpoint import VIEWS, torso_tilts, viewpoints
+from pose.reason import Reason
 
 __all__ = ["MIN_PICTURES", "next_steps"]
 
@@ -39,18 +39,18 @@ TURNING_MEANS_NOTHING: Final = ("nose25",)
 _MOST: Final = 0.6  # of some people, to say how most of them are
 
 _CURES: Final[dict[str, str]] = {
-    Skip.NO_PERSON: "the network finds nobody there: use pictures that show the person larger, or a larger network "
+    Reason.NO_PERSON: "the network finds nobody there: use pictures that show the person larger, or a larger network "
     "(pose.network)",
-    Unknown.TOO_FEW_KEYPOINTS: "too little of the person is seen: use pictures that show more of the body, or lower "
+    Reason.TOO_FEW_KEYPOINTS: "too little of the person is seen: use pictures that show more of the body, or lower "
     "pose.min_keypoints",
-    Unknown.TOO_SMALL: "they are too small in the picture: use pictures that show the person larger, or lower "
+    Reason.TOO_SMALL: "they are too small in the picture: use pictures that show the person larger, or lower "
     "pose.min_person_px",
-    Unknown.COLLAPSED: "the network places their joints on one heap: use clearer pictures, or a larger network "
+    Reason.COLLAPSED: "the network places their joints on one heap: use clearer pictures, or a larger network "
     "(pose.network)",
-    Unknown.TOO_CLOSE: "they lie between two postures{with_whom}: add pictures of {label}{like}, or lower "
+    Reason.TOO_CLOSE: "they lie between two postures{with_whom}: add pictures of {label}{like}, or lower "
     "index.min_margin",
-    Unknown.TOO_FAR: "nothing in the database is like them: add pictures of {label}{like}",
-    Unknown.NO_MAJORITY: "their neighbours disagree{with_whom}: add pictures of {label}{like}",
+    Reason.TOO_FAR: "nothing in the database is like them: add pictures of {label}{like}",
+    Reason.NO_MAJORITY: "their neighbours disagree{with_whom}: add pictures of {label}{like}",
 }
 
 _ANY_CURE: Final = "add pictures of {label}{like}"

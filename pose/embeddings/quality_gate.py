@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Final
 
 import numpy as np
@@ -10,8 +9,9 @@ from numpy.typing import NDArray
 
 from pose.keypoints import Keypoint as K
 from pose.poses import Poses
+from pose.reason import Reason
 
-__all__ = ["RejectReason", "reject_reasons"]
+__all__ = ["reject_reasons"]
 
 SMALLEST_HEIGHT_PX: Final = 24.0
 """Below this the network's grid of 8 px cannot tell an elbow from a shoulder."""
@@ -21,20 +21,12 @@ COLLAPSED_SHARE: Final = 0.1
 _BODY: Final = slice(K.LEFT_SHOULDER, K.RIGHT_ANKLE + 1)
 
 
-class RejectReason(StrEnum):
-    """Why a person is rejected. Compares equal to its sentence."""
-
-    TOO_FEW_KEYPOINTS = "too few keypoints"
-    TOO_SMALL = "too small"
-    COLLAPSED = "collapsed skeleton"
-
-
 def reject_reasons(
     poses: Poses,
     min_keypoints: int = 5,
     keypoint_threshold: float = 0.5,
     min_person_px: float = SMALLEST_HEIGHT_PX,
-) -> list[RejectReason | None]:
+) -> list[Reason | None]:
     """Why each of N people is rejected; None for those who are accepted.
 
     Half a person is no reason: a desk hides the legs of everybody behind it.
@@ -51,9 +43,9 @@ def reject_reasons(
     longer = np.maximum(np.maximum(sides[:, 0], sides[:, 1]), 0.0)
     collapsed = _extent(poses.keypoints[:, _BODY, :2], seen[:, _BODY]) < COLLAPSED_SHARE * longer
     return [
-        RejectReason.TOO_FEW_KEYPOINTS if is_few
-        else RejectReason.TOO_SMALL if is_small
-        else RejectReason.COLLAPSED if is_collapsed
+        Reason.TOO_FEW_KEYPOINTS if is_few
+        else Reason.TOO_SMALL if is_small
+        else Reason.COLLAPSED if is_collapsed
         else None
         for is_few, is_small, is_collapsed in zip(
             few.tolist(), (longer < min_person_px).tolist(), collapsed.tolist(), strict=True

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose.embeddings import gravity59 as gravity
-from pose.embeddings.quality_gate import SMALLEST_HEIGHT_PX, RejectReason, reject_reasons
+from pose.embeddings.quality_gate import SMALLEST_HEIGHT_PX, reject_reasons
 from pose.keypoints import Keypoint as K
 from pose.poses import Poses
+from pose.reason import Reason
 
 __all__ = ["DEFAULT_EMBEDDING", "EMBEDDINGS", "Embedding", "get_embedding", "nose25"]
 
@@ -95,7 +96,7 @@ class Embedding:
         """
         return self.of_accepted(poses, reject_reasons(poses, min_keypoints, keypoint_threshold, min_person_px))
 
-    def of_accepted(self, poses: Poses, reasons: Sequence[RejectReason | None]) -> NDArray[np.float32]:
+    def of_accepted(self, poses: Poses, reasons: Sequence[Reason | None]) -> NDArray[np.float32]:
         """Embed everybody for whom `reject_reasons` gave no reason against it: float32 `[N, D]`, NaN for the others."""
         rows = self.compute(poses.keypoints)
         told = np.array([reason is None for reason in reasons], bool)

@@ -12,7 +12,7 @@ from index import PostureIndex
 from index.building.build import Estimator, add_folder
 from index.building.given_keypoints import GivenKeypoints
 from index.building.pictures import find_pictures, printable, quiet_opencv
-from index.building.report import BuildReport, Skip
+from index.building.report import BuildReport
 from index.errors import EvaluationError
 from index.evaluation.evaluate import check_classes, evaluate_folds, evaluate_held_out, evaluate_leaving_one_out
 from index.evaluation.evaluation import Evaluation, Missed
@@ -21,6 +21,7 @@ from index.evaluation.metrics import MIN_SUPPORT
 from index.evaluation.next_steps import next_steps
 from index.evaluation.report import as_json
 from index.storage.store import DEFAULT_PREFIX
+from pose.reason import Reason
 from stream.assembly import database_prefix
 from stream.commands.lazy_estimator import LazyEstimator
 from stream.commands.text_table import print_table
@@ -30,13 +31,13 @@ from stream.sinks.pictures import check_picture_output, write_picture
 
 __all__ = ["register"]
 
-UNANSWERED: Final = (Skip.NO_PERSON, Skip.TOO_FEW_KEYPOINTS)
+UNANSWERED: Final = (Reason.NO_PERSON, Reason.TOO_FEW_KEYPOINTS)
 """Why a test picture gives nobody to ask about, and yet counts: whoever is in it stays unknown."""
 
 IGNORED: Final = {
-    Skip.UNREADABLE: "cannot be read",
-    Skip.KNOWN: "given twice",
-    Skip.CONFLICT: "given twice, as two postures",
+    Reason.UNREADABLE: "cannot be read",
+    Reason.KNOWN: "given twice",
+    Reason.CONFLICT: "given twice, as two postures",
 }
 NOT_GIVEN: Final = "not in the file of keypoints"
 
@@ -126,7 +127,7 @@ def _without_people(reports: list[BuildReport], *, given: bool) -> tuple[list[Mi
     for report in reports:
         for entry in report.classes:
             for why, pictures in entry.skipped.items():
-                if why in IGNORED or (given and why is Skip.NO_PERSON):
+                if why in IGNORED or (given and why is Reason.NO_PERSON):
                     reason = IGNORED.get(why, NOT_GIVEN)
                     ignored[reason] = (*ignored.get(reason, ()), *pictures)
                 else:

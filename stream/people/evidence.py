@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from index.classification import OTHER_LABEL, Classification, Unknown
+from index.classification import OTHER_LABEL, Classification
+from pose.reason import Reason
 
 __all__ = ["LEAST", "evidence_of", "scaled"]
 
@@ -14,7 +15,7 @@ LEAST_PROBABILITY: Final = 0.05
 
 LEAST: Final = -1.0  # the evidence of a label without votes
 _CERTAINTY: Final = -math.log(LEAST_PROBABILITY)
-VOTED: Final = frozenset({None, Unknown.NO_MAJORITY, Unknown.TOO_CLOSE, Unknown.OTHER})
+VOTED: Final = frozenset({None, Reason.NO_MAJORITY, Reason.TOO_CLOSE, Reason.OTHER})
 """With these reasons the vote says something; with the others the person was rejected."""
 
 

@@ -6,7 +6,8 @@ from collections.abc import Container
 from dataclasses import replace
 from typing import Final
 
-from index.classification import TIE, Classification, Unknown
+from index.classification import TIE, Classification
+from pose.reason import Reason
 from stream.people.evidence import LEAST_PROBABILITY, VOTED
 from stream.people.gait import GAITS, Motion, gait_likelihoods
 
@@ -60,11 +61,11 @@ def with_gait(
     ahead = probability - ranked[1][1] if len(ranked) > 1 else probability
     reason = None
     if probability < min_probability or ahead <= TIE:
-        reason = Unknown.NO_MAJORITY
+        reason = Reason.NO_MAJORITY
     elif ahead < min_margin:
-        reason = Unknown.TOO_CLOSE
-    elif classification.reason is Unknown.OTHER and best == classification.best:
-        reason = Unknown.OTHER
+        reason = Reason.TOO_CLOSE
+    elif classification.reason is Reason.OTHER and best == classification.best:
+        reason = Reason.OTHER
     return replace(
         classification,
         label=best if reason is None else None,

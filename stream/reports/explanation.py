@@ -7,8 +7,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from index import Classification, PostureIndex, Unknown
+from index import Classification, PostureIndex
 from index.building.pictures import printable
+from pose.reason import Reason
 from stream.settings.model import Settings
 
 __all__ = ["explain"]
@@ -35,7 +36,7 @@ def explain(
             f"{classification.probability:.0%} of the vote, at least {settings.index.min_probability:.0%} is asked for"
         )
         return f"{votes}; {distance}{limit}"
-    if classification.reason is Unknown.TOO_FEW_KEYPOINTS:
+    if classification.reason is Reason.TOO_FEW_KEYPOINTS:
         seen = int((keypoints[:, 2] >= settings.pose.keypoint_threshold).sum())
         counted = f"{seen} of {len(keypoints)} keypoints score {settings.pose.keypoint_threshold:g} or more"
         if seen < settings.pose.min_keypoints:
@@ -44,10 +45,10 @@ def explain(
             f"{counted}, which would be enough, but those that the posture is measured from are hidden: "
             f"{index.embedding.name} needs a shoulder and a limb or side of the torso"
         )
-    if classification.reason is Unknown.TOO_FAR and radius is not None:
+    if classification.reason is Reason.TOO_FAR and radius is not None:
         value, limit = _told_apart(classification.distance, radius, ".{}f", 3)
         return f"{_distance(classification, value)}, beyond the rejection radius of {limit}"
-    if classification.reason is Unknown.NO_MAJORITY:
+    if classification.reason is Reason.NO_MAJORITY:
         best, least = classification.probability, settings.index.min_probability
         told, limit = _told_apart(best, least, ".{}%") if best < least else (f"{best:.0%}", "")
         votes = ", ".join(
@@ -57,18 +58,18 @@ def explain(
         if best < least:
             return f"the vote is {votes}; index.min_probability asks for {limit}"
         return f"the vote is {votes}: nobody is ahead"
-    if classification.reason is Unknown.TOO_CLOSE:
+    if classification.reason is Reason.TOO_CLOSE:
         (first, probability), (second, rival) = classification.probabilities[:2]
         ahead, limit = _told_apart(probability - rival, settings.index.min_margin, ".{}%")
         return (
             f"{printable(first)} {probability:.0%} is {ahead} ahead of {printable(second)}; "
             f"index.min_margin asks for {limit}"
         )
-    if classification.reason is Unknown.TOO_SMALL:
+    if classification.reason is Reason.TOO_SMALL:
         return f"the box is less than pose.min_person_px ({settings.pose.min_person_px:g}) pixels long"
-    if classification.reason is Unknown.COLLAPSED:
+    if classification.reason is Reason.COLLAPSED:
         return "the keypoints that are seen lie on one heap in the box"
-    if classification.reason is Unknown.OTHER:
+    if classification.reason is Reason.OTHER:
         how_sure = f"{classification.probability:.0%}"
         return f"it is most like the examples of {classification.best!r}, {how_sure}: none of the postures"
     return str(classification.reason)

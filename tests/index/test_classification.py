@@ -7,8 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from index import Matches, Unknown
+from index import Matches
 from index.classification import EPSILON, DecisionRule, vote
+from pose.reason import Reason
 
 CLASSES = ("standing", "sitting")
 CODES = np.array([0, 0, 1, 1, 1])
@@ -51,7 +52,7 @@ def test_no_majority() -> None:
     assert classification.label is None
     assert classification.reason == "no majority"
     (tie,) = vote(matches([[0, 2]], [[0.1, 0.1]]), CODES, CLASSES)
-    assert tie.reason is Unknown.NO_MAJORITY  # half of the vote each is no majority
+    assert tie.reason is Reason.NO_MAJORITY  # half of the vote each is no majority
     assert tie.probability == pytest.approx(0.5)
     (lower,) = vote(
         matches([[0, 1, 2]], [[0.1, 0.2, 0.2]]), np.array([0, 1, 2]), three, DecisionRule(min_probability=0.4)
@@ -65,13 +66,13 @@ def test_a_lead_that_is_too_small_is_between_two_postures() -> None:
     (named,) = vote(found, CODES, CLASSES, DecisionRule(min_margin=0.33))
     assert named.label == "standing"
     (unknown,) = vote(found, CODES, CLASSES, DecisionRule(min_margin=0.34))
-    assert (unknown.label, unknown.reason, unknown.best) == (None, Unknown.TOO_CLOSE, "standing")
+    assert (unknown.label, unknown.reason, unknown.best) == (None, Reason.TOO_CLOSE, "standing")
 
 
 def test_too_far_comes_before_no_majority() -> None:
     far = matches([[0, 1, 2]], [[0.5, 1.2, 1.3]])
     (classification,) = vote(far, CODES, CLASSES, radius=1.19)
-    assert (classification.label, classification.reason) == (None, Unknown.TOO_FAR)
+    assert (classification.label, classification.reason) == (None, Reason.TOO_FAR)
     assert classification.best == "standing"
     assert classification.entries == (0, 1, 2)
     (near,) = vote(far, CODES, CLASSES, radius=1.21)
@@ -83,12 +84,12 @@ def test_too_far_comes_before_no_majority() -> None:
 def test_nobody_to_ask() -> None:
     nothing = matches([[-1, -1]], [[np.nan, np.nan]])
     (untold,) = vote(nothing, CODES, CLASSES)
-    assert (untold.label, untold.reason) == (None, Unknown.TOO_FEW_KEYPOINTS)
+    assert (untold.label, untold.reason) == (None, Reason.TOO_FEW_KEYPOINTS)
     assert untold.entries == untold.labels == untold.distances == ()
     assert untold.probability == 0
     assert np.isnan(untold.distance)
     (empty,) = vote(nothing, np.zeros(0, int), ())
-    assert empty.reason is Unknown.EMPTY_DATABASE
+    assert empty.reason is Reason.EMPTY_DATABASE
     assert vote(matches(np.zeros((0, 5)), np.zeros((0, 5))), CODES, CLASSES) == []
 
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index import Matches, Outcome, PostureIndex, Unknown
+from index import Matches, PostureIndex
 from index.classification import DecisionRule
 from index.errors import DatabaseMismatch
-from pose.embeddings.quality_gate import RejectReason
 from pose.embeddings.registry import DEFAULT_EMBEDDING
 from pose.poses import Poses
+from pose.reason import Reason
 from tests.worlds import person
 
 
@@ -26,7 +26,7 @@ def taught(clusters, pictures_of) -> PostureIndex:
     rows, labels = clusters
     index = PostureIndex("nose25", device="cpu")
     added = index.add(rows, labels, pictures_of([f"p{number}" for number in range(30)]))
-    assert added.outcomes == (Outcome.ADDED,) * 30
+    assert added.reasons == (None,) * 30
     assert added.rows == tuple(range(30))
     return index
 
@@ -80,14 +80,14 @@ def test_an_empty_database_says_so() -> None:
     index = PostureIndex("nose25", device="cpu")
     assert index.rejection_radius is None
     for classification in index.classify(np.zeros((2, 25), np.float32)):
-        assert classification.reason is Unknown.EMPTY_DATABASE
+        assert classification.reason is Reason.EMPTY_DATABASE
     assert len(index.examples) == 0
 
 
 def test_the_same_picture_twice_adds_nothing(taught: PostureIndex, clusters, pictures_of) -> None:
     rows, _ = clusters
     added = taught.add(rows[:3], ["standing", "lying", "jumping"], pictures_of(["p0", "p1", "new"]))
-    assert added.outcomes == (Outcome.DUPLICATE, Outcome.CONFLICT, Outcome.ADDED)
+    assert added.reasons == (Reason.KNOWN, Reason.CONFLICT, None)
     assert added.rows == (0, 1, 30)
     assert added.count == 1
     assert taught.rows == 31
@@ -99,7 +99,7 @@ def test_the_same_picture_twice_adds_nothing(taught: PostureIndex, clusters, pic
 def test_duplicates_within_one_call_and_other_people_of_a_picture(taught: PostureIndex, clusters, pictures_of) -> None:
     rows, _ = clusters
     added = taught.add(rows[:4], ["a", "a", "b", "b"], pictures_of(["q", "q", "q", "q"], [0, 0, 0, 1]))
-    assert added.outcomes == (Outcome.ADDED, Outcome.DUPLICATE, Outcome.CONFLICT, Outcome.ADDED)
+    assert added.reasons == (None, Reason.KNOWN, Reason.CONFLICT, None)
     digest = pictures_of(["q"]).digests[0]
     assert taught.labels_of_picture(digest) == ("a", "b")
     assert taught.people_of_picture(digest) == (0, 1)
@@ -110,7 +110,7 @@ def test_untellable_postures_are_not_added(taught: PostureIndex) -> None:
     rows[1, 7] = np.nan
     rows[2, 7] = np.inf
     added = taught.add(rows, ["a", "b", "c"])
-    assert added.outcomes == (Outcome.ADDED, Outcome.UNTELLABLE, Outcome.UNTELLABLE)
+    assert added.reasons == (None, Reason.TOO_FEW_KEYPOINTS, Reason.TOO_FEW_KEYPOINTS)
     assert added.rows == (30, -1, -1)
     assert taught.classes[-1] == "a"
 
@@ -161,7 +161,7 @@ def test_people_are_told_from_their_keypoints(taught: PostureIndex) -> None:
     rows = taught.embedding(Poses(keypoints, np.tile([0, 0, 30, 60], (2, 1)), np.ones(2)))
     told, untold = taught.classify(rows)
     assert told.entries
-    assert untold.reason is Unknown.TOO_FEW_KEYPOINTS
+    assert untold.reason is Reason.TOO_FEW_KEYPOINTS
 
 
 def test_teaching_while_asking(taught: PostureIndex, clusters) -> None:
@@ -215,15 +215,14 @@ def test_other_is_a_label_that_names_nothing(taught: PostureIndex, clusters) -> 
     rows = clusters[0]
     taught.add(rows[:10] + np.float32(0.9), ["other"] * 10)
     (classification,) = taught.classify(rows[:1] + np.float32(0.9))
-    assert (classification.label, classification.best, classification.reason) == (None, "other", Unknown.OTHER)
+    assert (classification.label, classification.best, classification.reason) == (None, "other", Reason.OTHER)
     assert taught.classify(rows[:1])[0].label == "standing"
 
 
 def test_why_somebody_could_not_be_embedded_is_said(taught: PostureIndex, clusters) -> None:
     rows = np.concatenate((clusters[0][:1], np.full((2, 25), np.nan, np.float32)))
-    classifications = taught.classify(rows, reject_reasons=[None, RejectReason.TOO_SMALL, None])
+    classifications = taught.classify(rows, reject_reasons=[None, Reason.TOO_SMALL, None])
     assert [classification.reason for classification in classifications] == [None, "too small", "too few keypoints"]
-    assert {str(reason) for reason in RejectReason} <= {str(reason) for reason in Unknown}
 
 
 def test_reembedding_needs_no_pictures(pictures_of) -> None:

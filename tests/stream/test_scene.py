@@ -5,12 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from index.classification import Classification, Unknown
+from index.classification import Classification
 from pose.poses import Poses
+from pose.reason import Reason
 from stream.frame import Frame
 from stream.scene import Person, Scene
 
-NOBODY = Classification(None, 0.0, float("nan"), None, Unknown.TOO_FEW_KEYPOINTS, (), (), ())
+NOBODY = Classification(None, 0.0, float("nan"), None, Reason.TOO_FEW_KEYPOINTS, (), (), ())
 
 
 def frame():

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import torch
 
-from index.classification import Classification, Unknown
+from index.classification import Classification
 from pose.datasets.labelled import LabelledSet
 from pose.datasets.picture_file import read_picture
 from pose.errors import StanceError, TrainingError
@@ -20,6 +20,7 @@ from pose.evaluation.average_precision import evaluate_pose
 from pose.networks.architecture import Architecture
 from pose.networks.yolov7_pose import YoloPose
 from pose.poses import Poses
+from pose.reason import Reason
 from pose.training.plot import plot_history
 from pose.training.yolo.augmentation import AugmentationSettings
 from pose.training.yolo.fresh import fresh_network
@@ -121,7 +122,7 @@ def _evaluate(
 def _show(estimator: Any, val: LabelledSet, settings: Settings, file: Path) -> None:
     """Draw the people found in some pictures beside one another."""
     overlay = Overlay(settings.overlay.model_copy(update={"labels": False}), settings.pose.keypoint_threshold)
-    unnamed = Classification(None, 0.0, float("nan"), None, Unknown.EMPTY_DATABASE, (), (), ())
+    unnamed = Classification(None, 0.0, float("nan"), None, Reason.EMPTY_DATABASE, (), (), ())
     rows: list[Any] = []
     for picture in val.pictures[:: max(1, len(val) // SHOWN)][:SHOWN]:
         image = read_picture(picture.path)

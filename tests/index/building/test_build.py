@@ -19,9 +19,9 @@ import numpy as np
 import pytest
 
 from index import PostureIndex, add_folder, build_index, database_exists
-from index.building.report import Skip
 from index.errors import DatabaseExists, DatabaseUnwritable, FolderError, NothingAdded
 from pose.poses import Poses
+from pose.reason import Reason
 
 ROOT = Path(__file__).parents[3]
 QUIET = {"progress": False, "min_person_px": 0.0}
@@ -91,9 +91,9 @@ def test_everything_is_counted_and_named(folder: Path, tmp_path: Path) -> None:
     sitting, standing, zebra = report.classes
     assert (sitting.pictures, sitting.people) == (8, 5)
     assert {why: [Path(name).name for name in names] for why, names in sitting.skipped.items()} == {
-        Skip.UNREADABLE: ["broken.jpg"],
-        Skip.NO_PERSON: ["nobody.png"],
-        Skip.TOO_FEW_KEYPOINTS: ["shy.png"],
+        Reason.UNREADABLE: ["broken.jpg"],
+        Reason.NO_PERSON: ["nobody.png"],
+        Reason.TOO_FEW_KEYPOINTS: ["shy.png"],
     }
     assert (standing.pictures, standing.people) == (7, 6)
     assert list(standing.skipped) == ["already in the database"]
@@ -118,7 +118,7 @@ def test_adding_again_costs_no_network_time(folder: Path, tmp_path: Path) -> Non
     network = Colours()
     report = add_folder(PostureIndex.load(prefix, device="cpu"), folder, network, prefix=prefix, **QUIET)
     assert report.people == 0
-    assert report.skipped(Skip.KNOWN) == 12
+    assert report.skipped(Reason.KNOWN) == 12
     assert sum(network.batches) == 2  # nobody.png and shy.png
     assert {file.name: file.read_bytes() for file in tmp_path.glob("pose_index*")} == before
 
@@ -210,7 +210,7 @@ def test_ctrl_c_keeps_what_was_finished_and_the_same_call_continues(
     assert sum(again.batches) <= 15 - kept  # of 13 that need the network, and two copies that may be read ahead
     assert (index.rows, report.people) == (11, 11)  # the table counts both parts
     assert index.counts == {"sitting": 5, "standing": 6}
-    assert report.skipped(Skip.KNOWN) == 1  # copy.png
+    assert report.skipped(Reason.KNOWN) == 1  # copy.png
     assert PostureIndex.load(prefix, device="cpu").networks == (("colours", "0" * 64),)
     assert len(list(tmp_path.glob("pose_index*"))) == 4  # nothing partial stays
 

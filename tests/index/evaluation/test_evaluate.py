@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from index import Examples, PostureIndex, Unknown
+from index import Examples, PostureIndex
 from index.classification import DECISION_RULE, Classification, DecisionRule
 from index.errors import EvaluationError
 from index.evaluation import trial
@@ -17,6 +17,7 @@ from index.evaluation.evaluation import Evaluation, Missed
 from index.evaluation.groups import assign_folds
 from index.evaluation.metrics import auroc
 from index.evaluation.report import as_json
+from pose.reason import Reason
 from stream.settings.model import IndexSettings
 
 Origins = Callable[..., Examples]
@@ -131,7 +132,7 @@ def test_held_out_people(clusters: tuple[np.ndarray, list[str]], pictures_of: Or
     assert evaluation.accuracy == pytest.approx(4 / 7)
     assert evaluation.accuracy_among_named == pytest.approx(3 / 4)
     assert evaluation.accuracy_of_likeliest == pytest.approx(3 / 7)
-    assert evaluation.unknown == {Unknown.TOO_FAR: 2, "no person found": 1}
+    assert evaluation.unknown == {Reason.TOO_FAR: 2, "no person found": 1}
     assert evaluation.near_duplicates.tolist() == [False, False, False, False, True, False, False]
     assert evaluation.accuracy_without_near_duplicates == pytest.approx(4 / 6)
     assert evaluation.calibration.count.sum() == 6  # nobody was found in the seventh

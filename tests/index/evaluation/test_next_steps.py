@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from index import Examples, Unknown
+from index import Examples
 from index.evaluation.evaluation import Evaluation
 from index.evaluation.next_steps import next_steps
+from pose.reason import Reason
 from tests.worlds import person
 
 NAMES = ("lying", "sitting", "standing")
@@ -86,9 +87,9 @@ def test_an_embedding_that_does_not_see_which_way_is_up() -> None:
 @pytest.mark.parametrize(
     ("reason", "said"),
     [
-        (Unknown.TOO_FAR, "nothing in the database is like them: add pictures of sitting from the front, such as"),
-        (Unknown.NO_MAJORITY, "their neighbours disagree, often in favour of standing: add pictures of sitting"),
-        (Unknown.TOO_FEW_KEYPOINTS, "too little of the person is seen: use pictures that show more"),
+        (Reason.TOO_FAR, "nothing in the database is like them: add pictures of sitting from the front, such as"),
+        (Reason.NO_MAJORITY, "their neighbours disagree, often in favour of standing: add pictures of sitting"),
+        (Reason.TOO_FEW_KEYPOINTS, "too little of the person is seen: use pictures that show more"),
         ("no person found", "the network finds nobody there: use pictures that show the person larger"),
         (
             "a reason of tomorrow",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pose.embeddings.quality_gate import RejectReason, reject_reasons
+from pose.embeddings.quality_gate import reject_reasons
 from pose.poses import Poses
+from pose.reason import Reason
 from tests.worlds import person, poses
 
 
@@ -18,12 +19,12 @@ def test_each_reason() -> None:
     keypoints[2, 5:, :2] = keypoints[2, 5:6, :2] + np.arange(12)[:, None] * 0.5
     people = type(together)(keypoints, together.boxes, together.scores)
     assert reject_reasons(people) == [
-        RejectReason.TOO_FEW_KEYPOINTS,
-        RejectReason.TOO_SMALL,
-        RejectReason.COLLAPSED,
+        Reason.TOO_FEW_KEYPOINTS,
+        Reason.TOO_SMALL,
+        Reason.COLLAPSED,
         None,
     ]
-    assert reject_reasons(people, min_keypoints=4, min_person_px=10) == [None, None, RejectReason.COLLAPSED, None]
+    assert reject_reasons(people, min_keypoints=4, min_person_px=10) == [None, None, Reason.COLLAPSED, None]
     assert reject_reasons(poses()) == []
 
 
@@ -33,8 +34,8 @@ def test_half_a_person_is_no_reason() -> None:
     assert reject_reasons(poses(body)) == [None]
 
 
-@pytest.mark.parametrize(("share", "reason"), [(0.08, RejectReason.COLLAPSED), (0.12, None)])
-def test_a_skeleton_within_a_tenth_of_its_box_has_collapsed(share: float, reason: RejectReason | None) -> None:
+@pytest.mark.parametrize(("share", "reason"), [(0.08, Reason.COLLAPSED), (0.12, None)])
+def test_a_skeleton_within_a_tenth_of_its_box_has_collapsed(share: float, reason: Reason | None) -> None:
     body = person(0, 0)
     body[5:, 0] = 50
     body[5:, 1] = np.linspace(50, 50 + 200 * share, 12)

@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from index.classification import Classification, Unknown
+from index.classification import Classification
 from pose.keypoints import LIMBS
+from pose.reason import Reason
 from stream.drawing.overlay import LEFT, RIGHT, Overlay
 from stream.drawing.readable import readable
 from stream.frame import Frame
@@ -16,7 +17,7 @@ from stream.settings.model import OverlaySettings
 from tests.worlds import person, poses
 
 KNOWN = Classification("sitting", 0.8, 0.1, "sitting", None, (0,), ("sitting",), (0.1,))
-UNKNOWN = Classification(None, 0.0, float("nan"), None, Unknown.TOO_FAR, (), (), ())
+UNKNOWN = Classification(None, 0.0, float("nan"), None, Reason.TOO_FAR, (), (), ())
 
 
 def scene(height, width, *people, posture="sitting", track=3):

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from index.classification import Unknown
+from pose.reason import Reason
 from stream.people.evidence import LEAST, evidence_of
 from tests.stream.people.classifications import certain, too_far, votes
 
@@ -24,13 +24,13 @@ def test_twice_the_votes_is_always_the_same_distance():
 
 def test_a_vote_without_a_majority_counts_and_a_refused_one_is_unknown():
     assert evidence_of(votes(sitting=0.4, lying=0.3, plank=0.3), 0.1).keys() == {None, "sitting", "lying", "plank"}
-    between = replace(votes(sitting=0.52, lying=0.48), label=None, reason=Unknown.TOO_CLOSE)
+    between = replace(votes(sitting=0.52, lying=0.48), label=None, reason=Reason.TOO_CLOSE)
     assert evidence_of(between, 0.1).keys() == {None, "sitting", "lying"}
     assert evidence_of(too_far(sitting=1.0), 0.1) == {None: 0.0}
     assert evidence_of(certain(None), 0.1) == {None: 0.0}
 
 
-@pytest.mark.parametrize("reason", [None, Unknown.OTHER])
+@pytest.mark.parametrize("reason", [None, Reason.OTHER])
 def test_votes_for_other_are_votes_for_unknown(reason):
     frame = evidence_of(replace(votes(other=0.7, sitting=0.3), reason=reason), 0.1)
     assert frame == {None: pytest.approx(math.log(0.7, 20)), "sitting": pytest.approx(math.log(0.3, 20))}

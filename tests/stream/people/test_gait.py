@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from index.classification import Classification, Unknown
+from index.classification import Classification
 from pose.keypoints import Keypoint as K
+from pose.reason import Reason
 from stream.people.gait import GAITS, Gait, Motion, gait_likelihoods
 from stream.people.gait_vote import knows_gaits, with_gait
 from tests.stream.people.classifications import certain, too_far, votes
@@ -282,9 +283,9 @@ def test_what_is_refused_stays_refused_and_what_is_unknown_may_be_known():
     for refused in (certain(None), too_far(running=0.9, walking=0.1)):
         assert named(refused, Motion(0.7, 0.6)) is refused
     torn = votes(running=0.36, walking=0.34, standing=0.3)
-    assert torn.reason is Unknown.NO_MAJORITY
+    assert torn.reason is Reason.NO_MAJORITY
     assert named(torn, Motion(0.7, 0.6)).label == "walking"
-    assert named(votes(running=0.1, walking=0.43, squatting=0.47), Motion(0.5, 0.5)).reason is Unknown.TOO_CLOSE
+    assert named(votes(running=0.1, walking=0.43, squatting=0.47), Motion(0.5, 0.5)).reason is Reason.TOO_CLOSE
 
 
 def test_without_motion_or_without_these_labels_nothing_changes():

@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 import pytest
 
-from index import Classification, Examples, PostureIndex, Unknown
+from index import Classification, Examples, PostureIndex
 from index.classification import DecisionRule
 from pose import get_embedding
+from pose.reason import Reason
 from stream.drawing.explanation import GAP, LINE, TILE, Asked, draw_explanation
 from stream.drawing.overlay import PLAIN
 from stream.reports.explanation import explain
@@ -65,12 +66,12 @@ def test_what_spoke_for_a_label(index: PostureIndex) -> None:
 
 
 def test_which_threshold_was_missed(index: PostureIndex) -> None:
-    far = classification(label=None, reason=Unknown.TOO_FAR, distance=9.0)
+    far = classification(label=None, reason=Reason.TOO_FAR, distance=9.0)
     radius = f"{index.rejection_radius:.3f}"
     said = explain(far, person(0, 0), index, SETTINGS)
     assert said == f"the median distance to its 2 neighbours is 9.000, beyond the rejection radius of {radius}"
 
-    torn = classification(label=None, reason=Unknown.NO_MAJORITY)
+    torn = classification(label=None, reason=Reason.NO_MAJORITY)
     strict = Settings(index=IndexSettings(k=2, min_probability=0.75))
     said = explain(torn, person(0, 0), index, strict)
     assert said == "the vote is standing 60%, sitting 40%; index.min_probability asks for 75%"
@@ -80,12 +81,12 @@ def test_which_threshold_was_missed(index: PostureIndex) -> None:
 
     hidden = person(0, 0)
     hidden[3:, 2] = 0.1
-    nobody = classification(label=None, reason=Unknown.TOO_FEW_KEYPOINTS)
+    nobody = classification(label=None, reason=Reason.TOO_FEW_KEYPOINTS)
     said = explain(nobody, hidden, index, Settings(pose=PoseSettings(min_keypoints=6, keypoint_threshold=0.4)))
     assert said == "3 of 17 keypoints score 0.4 or more, pose.min_keypoints asks for 6"
 
     assert (
-        explain(classification(label=None, reason=Unknown.EMPTY_DATABASE), hidden, index, SETTINGS) == "empty database"
+        explain(classification(label=None, reason=Reason.EMPTY_DATABASE), hidden, index, SETTINGS) == "empty database"
     )
 
 
@@ -93,26 +94,26 @@ def test_a_reason_does_not_contradict_itself(index: PostureIndex) -> None:
     """What missed its limit by a hair does not read as if it met it; enough keypoints are not called too few."""
     hidden = person(0, 0)
     hidden[[5, 6], 2] = 0.1
-    nobody = classification(label=None, reason=Unknown.TOO_FEW_KEYPOINTS)
+    nobody = classification(label=None, reason=Reason.TOO_FEW_KEYPOINTS)
     said = explain(nobody, hidden, PostureIndex("gravity59", device="cpu"), SETTINGS)
     assert said.startswith("15 of 17 keypoints score 0.5 or more, which would be enough, but")
     assert said.endswith("gravity59 needs a shoulder and a limb or side of the torso")
     assert np.isnan(get_embedding("gravity59")(poses(hidden))).all()
 
     parts = (("standing", 0.3996), ("sitting", 0.2))
-    torn = classification(label=None, reason=Unknown.NO_MAJORITY, probability=0.3996, probabilities=parts)
+    torn = classification(label=None, reason=Reason.NO_MAJORITY, probability=0.3996, probabilities=parts)
     said = explain(torn, person(0, 0), index, SETTINGS)
     assert said == "the vote is standing 39.96%, sitting 20%; index.min_probability asks for 40.00%"
 
     parts = (("standing", 0.5), ("sitting", 0.401))
-    close = classification(label=None, reason=Unknown.TOO_CLOSE, probability=0.5, probabilities=parts)
+    close = classification(label=None, reason=Reason.TOO_CLOSE, probability=0.5, probabilities=parts)
     assert explain(close, person(0, 0), index, SETTINGS) == (
         "standing 50% is 9.9% ahead of sitting; index.min_margin asks for 10.0%"
     )
 
     radius = index.rejection_radius
     assert radius is not None
-    far = classification(label=None, reason=Unknown.TOO_FAR, distance=radius + 1e-5)
+    far = classification(label=None, reason=Reason.TOO_FAR, distance=radius + 1e-5)
     value, limit = re.findall(r"\d+\.\d+", explain(far, person(0, 0), index, SETTINGS))
     assert float(value) > float(limit)
 

@@ -7,8 +7,9 @@ import time
 import numpy as np
 import pytest
 
-from index.classification import Classification, Unknown
+from index.classification import Classification
 from pose.poses import Poses
+from pose.reason import Reason
 from stream.run.status import Status, summary
 from stream.run.tally import UNSETTLED, SourceTally, Tally
 from stream.scene import Person, Scene
@@ -143,8 +144,8 @@ def people(*postures_and_reasons):
 def test_what_is_unknown_is_explained_by_parts_that_add_up(worlds):
     """A third is unknown: one in eight for the frame's own reason, the rest because it is not settled."""
     tally = SourceTally()
-    several = [("standing", None)] * 400 + [("standing", Unknown.TOO_FAR)] * 200 + [("sitting", None)] * 66
-    several += [(None, Unknown.TOO_FEW_KEYPOINTS)] * 120 + [(None, None)] * 210 + [("lying", None)] * 4
+    several = [("standing", None)] * 400 + [("standing", Reason.TOO_FAR)] * 200 + [("sitting", None)] * 66
+    several += [(None, Reason.TOO_FEW_KEYPOINTS)] * 120 + [(None, None)] * 210 + [("lying", None)] * 4
     frame = worlds.FakeSource().frame(0)
     poses = Poses(np.zeros((1, 17, 3)), np.zeros((1, 4)), np.zeros(1))
     for posture, reason in several:

@@ -10,15 +10,16 @@ from datetime import datetime
 import numpy as np
 import pytest
 
-from index.classification import Classification, Unknown
+from index.classification import Classification
 from pose.poses import Poses
+from pose.reason import Reason
 from stream.errors import SinkError
 from stream.frame import Frame
 from stream.scene import Person, Scene
 from stream.sinks.json_lines import JsonLinesSink, scene_record
 
 KNOWN = Classification("standing", 0.75, 0.123456, "standing", None, (4, 9), ("standing", "sitting"), (0.1, 0.14691))
-NOBODY = Classification(None, 0.0, math.nan, None, Unknown.TOO_FEW_KEYPOINTS, (), (), ())
+NOBODY = Classification(None, 0.0, math.nan, None, Reason.TOO_FEW_KEYPOINTS, (), (), ())
 
 
 def strict(line):
