@@ -8,6 +8,8 @@ import pytest
 
 # A job that a script starts in the background ignores ctrl-C, and so would every process the tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# So does a job begun with nohup ignore a closed terminal.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
