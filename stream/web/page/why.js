@@ -89,13 +89,13 @@ function bars(list, shares) {
   list.replaceChildren(
     ...shares.slice(0, 6).map(({ label, probability }) => {
       const item = document.createElement("li");
-      const [what, meter, share] = ["span", "meter", "span"].map((tag) => document.createElement(tag));
+      const [what, bar, share] = ["span", "span", "span"].map((tag) => document.createElement(tag));
       what.textContent = readable(label);
-      meter.value = probability;
-      meter.setAttribute("aria-hidden", "true"); // the number beside it says the same
+      bar.className = "bar";
+      bar.style.setProperty("--share", probability);
       share.textContent = percent(probability);
       share.className = "share";
-      item.append(what, meter, share);
+      item.append(what, bar, share);
       return item;
     }),
   );

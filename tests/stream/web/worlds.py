@@ -10,8 +10,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from index.classification import Classification, Unknown
+from index.classification import Classification
 from index.posture_index import PostureIndex
+from pose.reason import Reason
 from stream.drawing.overlay import Overlay
 from stream.frame import Frame
 from stream.scene import Person, Scene
@@ -26,7 +27,7 @@ SIT = Classification(
     "sitting", 0.8, 2.5, "sitting", None, (3, 8), ("sitting", "standing"), (2.25, 2.75),
     (("sitting", 0.8), ("standing", 0.2)),
 )  # fmt: skip
-FAR = Classification(None, 0.6, 99.0, "standing", Unknown.TOO_FAR, (8,), ("standing",), (99.0,), (("standing", 1.0),))
+FAR = Classification(None, 0.6, 99.0, "standing", Reason.TOO_FAR, (8,), ("standing",), (99.0,), (("standing", 1.0),))
 
 
 def scene_of(frame: Frame, brightness: int = 90) -> Scene:
