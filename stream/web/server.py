@@ -104,7 +104,9 @@ def _listening(address: str, port: int) -> socket.socket:
         family, kind, protocol, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
         opened = socket.socket(family, kind, protocol)
     except OSError as error:
-        raise SinkError(f"{address} is no address of this machine ({reason_of(error)}). Check --listen.") from error
+        raise SinkError(
+            f"{address} is no address of this machine ({reason_of(error)}). Listen on one of its own, or on 127.0.0.1."
+        ) from error
     try:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.bind(place)
