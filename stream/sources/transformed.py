@@ -5,18 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.closing import Closing
 from stream.frame import Frame
 from stream.settings.model import SourceSettings
 from stream.sources.base import Source, SourceInfo
-from stream.sources.status import SourceStatus
+from stream.sources.wrapped import WrappedSource
 
 __all__ = ["PreparedSource"]
 
@@ -26,7 +24,7 @@ EARLY_SHARE: Final = 0.1
 """A frame may come this share of an interval early: cameras and clips keep no exact rhythm."""
 
 
-class PreparedSource(Closing):
+class PreparedSource(WrappedSource):
     """Another source with `rotation`, `region` and `max_fps` applied. Not thread-safe; use one per thread.
 
     Frames keep their numbers, so a thinned recording still says which of its frames they are. Pictures that are
@@ -42,7 +40,7 @@ class PreparedSource(Closing):
 
     def __init__(self, source: Source, settings: SourceSettings) -> None:
         self.capped = 0
-        self._source = source
+        super().__init__(source)
         self._turn = TURNS.get(settings.rotation)
         self._sideways = settings.rotation in (90, 270)
         self._region = settings.region
@@ -52,31 +50,6 @@ class PreparedSource(Closing):
     def source(self) -> Source:
         """What is read."""
         return self._source
-
-    @property
-    def name(self) -> str:
-        """See `Source`."""
-        return self._source.name
-
-    @property
-    def status(self) -> SourceStatus:
-        """See `Source`."""
-        return self._source.status
-
-    @property
-    def live(self) -> bool:
-        """See `Source`."""
-        return self._source.live
-
-    @property
-    def still(self) -> bool:
-        """See `Source`."""
-        return self._source.still
-
-    @property
-    def path(self) -> Path | None:
-        """See `Source`."""
-        return self._source.path
 
     @property
     def info(self) -> SourceInfo:
@@ -122,7 +95,3 @@ class PreparedSource(Closing):
             return bgr
         left, top, right, bottom = self._edges(bgr.shape[1], bgr.shape[0])
         return np.ascontiguousarray(bgr[top:bottom, left:right])
-
-    def close(self) -> None:
-        """Close the source."""
-        self._source.close()
