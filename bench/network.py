@@ -111,6 +111,7 @@ class Calls:
         self.crops = self.detections = 0
         if (network := estimator.top_down) is None:
             return
+        estimator.ready_for_video()
         submit_pictures = network.detector.runtime.submit
 
         def crops(submit: Submit, pictures: NDArray[np.uint8]) -> Future[Arrays]:

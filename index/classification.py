@@ -43,6 +43,17 @@ class DecisionRule:
     min_probability: float = 0.4
     min_margin: float = 0.1
 
+    def reason(self, probability: float, lead: float) -> Reason | None:
+        """Why the likeliest posture is not named; None: it is.
+
+        Args:
+            probability: its own, 0–1.
+            lead: how far it is ahead of the second, 0–1.
+        """
+        if probability < self.min_probability or lead <= TIE:
+            return Reason.NO_MAJORITY
+        return Reason.TOO_CLOSE if lead < self.min_margin else None
+
 
 DECISION_RULE: Final = DecisionRule()
 """The rule by default."""
@@ -159,14 +170,8 @@ def vote(
             continue
         middle = (distances[(number - 1) // 2] + distances[number // 2]) / 2  # the median, as they come in order
         ahead = row[0] - row[1] if labels > 1 else row[0]
-        reason = None
-        if radius is not None and middle > radius:
-            reason = Reason.TOO_FAR
-        elif row[0] < rule.min_probability or ahead <= TIE:
-            reason = Reason.NO_MAJORITY
-        elif ahead < rule.min_margin:
-            reason = Reason.TOO_CLOSE
-        elif order[0] == OTHER_LABEL:
+        reason = Reason.TOO_FAR if radius is not None and middle > radius else rule.reason(row[0], ahead)
+        if reason is None and order[0] == OTHER_LABEL:
             reason = Reason.OTHER
         classifications.append(
             Classification(

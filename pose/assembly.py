@@ -74,7 +74,7 @@ def open_top_down(
         ),
         KeypointFinder(
             opened("tinypose", height, width, "keypoints"),
-            opened("tinypose-small", small_height, small_width, "keypoints of small people"),
+            partial(opened, "tinypose-small", small_height, small_width, "keypoints of small people"),
             stage=stage,
         ),
         device,

@@ -165,6 +165,11 @@ class PoseEstimator(Closing):
         """Run once on an empty picture of this size, so that the first real one is not slow."""
         self([np.zeros((height, width, 3), np.uint8)])
 
+    def ready_for_video(self) -> None:
+        """Open what only video needs, so that its first frame does not wait for it."""
+        if self.top_down is not None:
+            self.top_down.keypoints.ready_for_video()
+
     def find(self, bgr: NDArray[np.uint8]) -> Steps[Poses]:
         """The people of one picture, best score first, in its pixels. See `pose.inference.steps`.
 

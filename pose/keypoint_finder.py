@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from threading import Lock
 from typing import Any, Final
 
 import numpy as np
@@ -41,7 +42,8 @@ class KeypointFinder:
 
     Args:
         runtime: runs the network: uint8 `[B, 256, 192, 3]` BGR to heat maps `[B, 17, 64, 48]`.
-        small: runs that for people who are small in the picture, `[B, 192, 128, 3]` to `[B, 17, 48, 32]`; None: there
+        open_small: opens what runs the network for people who are small in a video, `[B, 192, 128, 3]` to
+            `[B, 17, 48, 32]`; called once, when a video is first asked about, as pictures never need it. None: there
             is none.
         stage: called with a stage's name (`pre-process`, `decode`), gives a context in which it runs; for profiling.
     """
@@ -49,18 +51,27 @@ class KeypointFinder:
     def __init__(
         self,
         runtime: Runtime,
-        small: Runtime | None = None,
+        open_small: Callable[[], Runtime] | None = None,
         *,
         stage: Callable[[str], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self.runtime = runtime
-        self.small = small
+        self._open_small = open_small
+        self._small: Runtime | None = None
+        self._opening = Lock()
         self._stage = stage
+
+    def ready_for_video(self) -> Runtime | None:
+        """What runs small crops, opened at the first call; None: there is none."""
+        with self._opening:
+            if self._small is None and self._open_small is not None:
+                self._small = self._open_small()
+            return self._small
 
     @property
     def runtimes(self) -> tuple[Runtime, ...]:
-        """For large crops, and for small ones if they have one of their own."""
-        return (self.runtime,) if self.small is None else (self.runtime, self.small)
+        """All that are open."""
+        return (self.runtime,) if self._small is None else (self.runtime, self._small)
 
     def ask(
         self,
@@ -84,12 +95,13 @@ class KeypointFinder:
                 pictures).
         """
         matrices = _matrices(boxes, angles_radians, expected, CROP_SIZE)
-        if thorough or self.small is None:
+        small = None if thorough else self.ready_for_video()
+        if small is None:
             return self._ask(self.runtime, bgr, matrices, CROP_SIZE, mirrored=thorough)
         shrunk = _matrices(boxes, angles_radians, expected, SMALL_CROP_SIZE)
         is_small = np.linalg.norm(shrunk[:, :, 0], axis=1) <= LARGEST_SCALE
         of_large = self._ask(self.runtime, bgr, matrices[~is_small], CROP_SIZE)
-        of_small = self._ask(self.small, bgr, shrunk[is_small], SMALL_CROP_SIZE)
+        of_small = self._ask(small, bgr, shrunk[is_small], SMALL_CROP_SIZE)
 
         def read(outputs: list[Any]) -> NDArray[np.float32]:
             found = np.empty((len(matrices), KEYPOINT_COUNT, 3), np.float32)

@@ -234,14 +234,14 @@ class Recogniser:
         gait = memory.gait
         if gait is None or not knows_gaits(labels):
             return classifications
-        naming, keypoints = self.settings.index, poses.keypoints
+        rule, keypoints = self.settings.index.rule, poses.keypoints
         if followed.held is not None and followed.held.any():  # legs that are not looked at are no legs at rest
             keypoints = keypoints.copy()
             keypoints[followed.held, :, 2] = 0.0
         due = gait.due(followed.seconds) and bool(keys)
         camera = memory.camera.update(followed.frame.bgr, poses.boxes) if due else None
         return [
-            with_gait(classification, motion, labels, naming.min_probability, naming.min_margin)
+            with_gait(classification, motion, labels, rule)
             for classification, motion in zip(
                 classifications, gait.update(keys, keypoints, followed.seconds, camera), strict=True
             )

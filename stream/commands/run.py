@@ -221,7 +221,10 @@ def _own_indexes(addresses: Sequence[NamedAddress], settings: Settings) -> dict[
 
 
 def _warm_up(estimator: PoseEstimator, sources: Sequence[Source]) -> None:
-    """Run the network once for every size of picture that is known, so that the first real ones are not slow."""
+    """Open what the sources need, and run the network once for every size of picture that is known, so that the first
+    real ones are not slow."""
+    if not all(source.still for source in sources):
+        estimator.ready_for_video()
     sizes = {(source.info.height, source.info.width) for source in sources}
     for height, width in sizes:
         if height is not None and width is not None:

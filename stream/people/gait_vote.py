@@ -6,7 +6,7 @@ from collections.abc import Container
 from dataclasses import replace
 from typing import Final
 
-from index.classification import TIE, Classification
+from index.classification import Classification, DecisionRule
 from pose.reason import Reason
 from stream.people.evidence import LEAST_PROBABILITY, VOTED
 from stream.people.gait import GAITS, Motion, gait_likelihoods
@@ -26,8 +26,7 @@ def with_gait(
     classification: Classification,
     motion: Motion | None,
     labels: Container[str],
-    min_probability: float,
-    min_margin: float,
+    rule: DecisionRule,
 ) -> Classification:
     """The classification with standing, walking and running weighed by how well they explain the motion.
 
@@ -39,7 +38,7 @@ def with_gait(
         classification: what a single frame says.
         motion: how the person moves; None if that is not known.
         labels: those of the database, for which `knows_gaits` holds.
-        min_probability, min_margin: as for `index.classification.vote`.
+        rule: what a posture needs in order to be named.
 
     Returns:
         A classification with `gait`, or the same one where the motion is not known or the vote says nothing of the
@@ -59,12 +58,8 @@ def with_gait(
     ranked = tuple(sorted(shares.items(), key=lambda share: -share[1]))
     best, probability = ranked[0]
     ahead = probability - ranked[1][1] if len(ranked) > 1 else probability
-    reason = None
-    if probability < min_probability or ahead <= TIE:
-        reason = Reason.NO_MAJORITY
-    elif ahead < min_margin:
-        reason = Reason.TOO_CLOSE
-    elif classification.reason is Reason.OTHER and best == classification.best:
+    reason = rule.reason(probability, ahead)
+    if reason is None and classification.reason is Reason.OTHER and best == classification.best:
         reason = Reason.OTHER
     return replace(
         classification,

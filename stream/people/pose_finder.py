@@ -99,8 +99,10 @@ class PoseFinder:
             settled: keys of people whose label is settled.
         """
         known = [one.moved(shifts[key]) for key, one in self._known.items() if key in shifts]
-        resting = [one for one in known if self._may_rest(one, seconds, settled)]
-        looked = [one for one in known if not self._may_rest(one, seconds, settled)]
+        resting: list[Remembered] = []
+        looked: list[Remembered] = []
+        for one in known:
+            (resting if self._may_rest(one, seconds, settled) else looked).append(one)
         crops = self._network.keypoints.ask(bgr, *_crops_of(looked))
         since = seconds - self._detected
         due = since >= self._detect_every - TICK

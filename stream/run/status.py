@@ -68,7 +68,7 @@ class Status(Closing):
         source = self._sources[scene.frame.source]
         if self._draws and not source.live:
             self._bars[source.name].set_postfix_str(
-                _rate(source, self._tally.of(source.name).recent_frames_per_second(time.monotonic())), refresh=False
+                _rate(source, self._tally.of(source.name).recent.frames_per_second(time.monotonic())), refresh=False
             )
             self._bars[source.name].update()
         self.refresh()
@@ -105,7 +105,7 @@ def _standing(source: Source, tally: SourceTally, now: float) -> str:
     """Where a source stands, in one line."""
     status = source.status
     if status.state is SourceState.LIVE:
-        speed = f"{tally.recent_frames_per_second(now):.1f} fps, {tally.shown} people"
+        speed = f"{tally.recent.frames_per_second(now):.1f} fps, {tally.shown} people"
         if source.live:
             return f"live, {speed}, {_freshness(tally)}" if tally.frames else "live"
         return f"{tally.frames} of {source.info.frame_count or '?'} frames, {speed}"

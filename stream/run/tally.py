@@ -9,15 +9,13 @@ from typing import Final
 
 import numpy as np
 
+from stream.run.recent import Recent
 from stream.scene import Scene
 
 __all__ = ["UNSETTLED", "SourceTally", "Tally"]
 
 UNSETTLED: Final = "posture not settled yet"
 """Why somebody is unknown whose posture this frame does name."""
-
-RATE_SECONDS: Final = 5.0
-"""What the rate in the status is measured over, so that it says how things go now."""
 
 AGES: Final = 1000  # live frames whose age is remembered
 
@@ -38,7 +36,7 @@ class SourceTally:
             or `UNSETTLED`. They add up to `postures[None]`.
         started_seconds: `time.monotonic()` when the first frame was understood.
         latest_seconds: and the latest.
-        recent_seconds: and those of the last `RATE_SECONDS`.
+        recent: those of the last seconds.
     """
 
     frames: int = 0
@@ -51,13 +49,12 @@ class SourceTally:
     reasons: dict[str, int] = field(default_factory=dict)
     started_seconds: float | None = None
     latest_seconds: float = 0.0
-    recent_seconds: deque[float] = field(default_factory=deque)
+    recent: Recent = field(default_factory=Recent)
 
     def count(self, scene: Scene, *, live: bool) -> None:
         """Add one scene, just understood."""
         now = self.latest_seconds = time.monotonic()
-        self.recent_seconds.append(now)
-        self._forget(now)
+        self.recent.add(now)
         self.frames += 1
         self.shown = len(scene.people)
         self.people += self.shown
@@ -83,24 +80,6 @@ class SourceTally:
         if self.started_seconds is None or self.frames < 2:
             return 0.0
         return (self.frames - 1) / max(self.latest_seconds - self.started_seconds, 1e-9)
-
-    def recent_frames_per_second(self, now: float) -> float:
-        """Frames per second of the last `RATE_SECONDS`, or since the first frame where that is less.
-
-        Args:
-            now: `time.monotonic()`.
-        """
-        self._forget(now)
-        if self.started_seconds is None:
-            return 0.0
-        seconds = now - self.started_seconds
-        if seconds < RATE_SECONDS:
-            return (self.frames - 1) / max(seconds, 1e-9) if self.frames > 1 else 0.0
-        return len(self.recent_seconds) / RATE_SECONDS
-
-    def _forget(self, now: float) -> None:
-        while self.recent_seconds and self.recent_seconds[0] <= now - RATE_SECONDS:
-            self.recent_seconds.popleft()
 
     def age_seconds(self, quantile: float) -> float:
         """A quantile of the age of live frames from capture to label; NaN without live frames."""

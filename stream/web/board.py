@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any, Final
+from typing import Any
 
+from stream.run.recent import Recent
 from stream.scene import Scene
 from stream.sinks.base import Drawing
 from stream.sources.base import Source
 
 __all__ = ["Board", "Latest"]
-
-RATE_SECONDS: Final = 5.0
-"""What the rate and the age on the page are measured over, as in the status line."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +49,7 @@ class Board:
         self._drops = drops
         self._lock = threading.Lock()
         self._latest: dict[str, Latest] = {}
-        self._recent: dict[str, deque[tuple[float, float | None]]] = {name: deque() for name in self._sources}
+        self._recent = {name: Recent() for name in self._sources}
         self._listeners: list[Callable[[str], None]] = []
 
     @property
@@ -74,8 +71,7 @@ class Board:
         age = now - scene.frame.captured_seconds if self._sources[name].live else None
         before = self._latest.get(name)
         with self._lock:
-            self._recent[name].append((now, age))
-            self._forget(name, now)
+            self._recent[name].add(now, age)
             self._latest[name] = Latest(scene, 1 if before is None else before.serial + 1, now, age)
         for listener in self._listeners:
             listener(name)
@@ -97,10 +93,7 @@ class Board:
     def _state(self, name: str, source: Source, now: float) -> dict[str, Any]:
         status, latest = source.status, self._latest.get(name)
         with self._lock:
-            self._forget(name, now)
-            recent = list(self._recent[name])
-        ages = [age for _, age in recent if age is not None]
-        seconds = max(now - recent[0][0], 1.0) if recent else RATE_SECONDS
+            rate, ages = self._recent[name].frames_per_second(now), self._recent[name].ages_seconds(now)
         return {
             "camera": name,
             "live": source.live,
@@ -110,14 +103,9 @@ class Board:
             "next_try_seconds": (
                 None if status.next_try_seconds is None else round(max(status.next_try_seconds - now, 0.0), 1)
             ),
-            "frames_per_second": round(len(recent) / seconds, 1),
+            "frames_per_second": round(rate, 1),
             "age_seconds": round(median(ages), 4) if ages else None,
             "picture_seconds": None if latest is None else round(now - latest.written_seconds, 1),
             "people": 0 if latest is None else len(latest.scene.people),
             "drops": dict(self._drops(name)) if source.live else {},
         }
-
-    def _forget(self, name: str, now: float) -> None:
-        recent = self._recent[name]
-        while recent and recent[0][0] <= now - RATE_SECONDS:
-            recent.popleft()

@@ -250,13 +250,23 @@ class TestKeypoints:
     def test_people_who_are_small_in_the_picture_have_small_crops(self) -> None:
         people = [person(20, 30, 60), person(100, 10, 110), turned(person(200, 60, 50), 90)]
         large, small = (FakeRuntime(Looks(people, upright=1, size=size)) for size in (CROP_SIZE, SMALL_CROP_SIZE))
-        finder = KeypointFinder(cast(Runtime, large), cast(Runtime, small))
+        opened: list[FakeRuntime] = []
+
+        def open_small() -> Runtime:
+            opened.append(small)
+            return cast(Runtime, small)
+
+        finder = KeypointFinder(cast(Runtime, large), open_small)
+        finder.ask(map_of_places(), around(people), thorough=True).result()
+        assert (opened, len(finder.runtimes)) == ([], 1)  # pictures need no small crops
+        large.given.clear()
         found = finder.ask(map_of_places(), around(people), np.radians([0, 0, 90]), np.stack(people)).result()
         for one, other in zip(found, people, strict=True):
             np.testing.assert_allclose(one[:, :2], other[:, :2], atol=1.0)
         assert [sum(map(len, runtime.given)) for runtime in (large, small)] == [1, 2]
         finder.ask(map_of_places(), around(people), thorough=True).result()
         assert [sum(map(len, runtime.given)) for runtime in (large, small)] == [7, 2]
+        assert (opened, len(finder.runtimes)) == ([small], 2)
 
     @pytest.mark.parametrize("degrees", [30, 90, 180, -100])
     def test_turned_crops_show_turned_people_upright(self, degrees: float) -> None:

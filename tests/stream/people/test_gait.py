@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from index.classification import Classification
+from index.classification import Classification, DecisionRule
 from pose.keypoints import Keypoint as K
 from pose.reason import Reason
 from stream.people.gait import GAITS, Gait, Motion, gait_likelihoods
@@ -260,7 +260,7 @@ def test_a_moment_out_of_sight_is_no_gap_and_people_are_kept_apart():
 
 
 def named(classification: Classification, motion: Motion | None) -> Classification:
-    return with_gait(classification, motion, LABELS, 0.4, 0.1)
+    return with_gait(classification, motion, LABELS, DecisionRule(min_probability=0.4, min_margin=0.1))
 
 
 def test_a_walk_that_looks_like_a_run_is_a_walk():
