@@ -44,7 +44,7 @@ def wanted(name: str, kind: str, limits: Mapping[str, Any]) -> str:
         kind: pydantic's name of the fault.
         limits: what pydantic says of the range.
     """
-    if kind == "string_pattern_mismatch" and name in _BY_NAME:
+    if kind in ("string_pattern_mismatch", "string_type") and name in _BY_NAME:
         return _BY_NAME[name]
     return _BY_KIND[kind](limits) if kind in _BY_KIND else "see config.yaml for what it may be"
 

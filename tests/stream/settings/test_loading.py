@@ -182,7 +182,7 @@ def test_no_fault_is_told_in_the_words_of_a_library(tmp_path, monkeypatch):
         ("source.region=7", "source.region is 7; use a list, such as [1, 2]."),
         ("pose.image_size=[10]", "pose.image_size is 10; use at least 64."),
         ("pose.image_size=[]", "pose.image_size is []; use a list of at least 1."),
-        ("pose.device=", "pose.device is empty; use text."),
+        ("pose.device=", "pose.device is empty; use auto, cpu or cuda:0."),
         ("pose.device=gpu", "pose.device is 'gpu'; use auto, cpu or cuda:0."),
         ("pose.runtime=onnx", "pose.runtime is 'onnx'; use 'auto', 'openvino' or 'torch'."),
         ("index.k=0", "index.k is 0; use at least 1."),
