@@ -108,7 +108,8 @@ class PoseFinder:
         due = since >= self._detect_every - TICK
         detection = self._detect(bgr, seconds) if due else None
         yield (*crops.futures, *(detection.futures if detection else ()))
-        found, lost = _still_there(looked, crops.result(), seconds)
+        may_rest = self._calm_every > 0 or self._settled_every > 0
+        found, lost = _still_there(looked, crops.result(), seconds, may_rest=may_rest)
         found += resting
         if len(lost) and detection is None and since >= self._detect_every * SOONER - TICK:
             detection = self._detect(bgr, seconds)
@@ -209,7 +210,7 @@ def _crops_of(
 
 
 def _still_there(
-    people: Sequence[Remembered], keypoints: NDArray[np.float32], seconds: float
+    people: Sequence[Remembered], keypoints: NDArray[np.float32], seconds: float, *, may_rest: bool
 ) -> tuple[list[Remembered], NDArray[np.float32]]:
     """Those of `people` who are seen in their crops, and the boxes of the others, `[L, 4]`, px."""
     if not people:
@@ -226,7 +227,7 @@ def _still_there(
     found = []
     for one, points, seen in zip(people, keypoints, there, strict=True):
         if seen:
-            found.append(one.seen(points, seconds))
+            found.append(one.seen(points, seconds, may_rest=may_rest))
     return found, boxes[~there]
 
 

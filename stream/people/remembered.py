@@ -28,7 +28,7 @@ class Remembered:
         score: the detector's, the last time it saw the person.
         missed: detections in a row that have not seen the person.
         looked: when the keypoints were last found by the network, seconds.
-        rest: how the keypoints rest.
+        rest: how the keypoints rest; not kept up where nobody may rest.
         key: the tracker's; None in the first frame.
     """
 
@@ -48,10 +48,11 @@ class Remembered:
         keypoints[:, :2] += shift
         return replace(self, box=self.box + np.concatenate((shift, shift)), keypoints=keypoints)
 
-    def seen(self, keypoints: NDArray[np.float32], seconds: float) -> Remembered:
-        """With the keypoints that the network has found now, `[17, 3]`, px."""
+    def seen(self, keypoints: NDArray[np.float32], seconds: float, *, may_rest: bool) -> Remembered:
+        """With the keypoints that the network has found now, `[17, 3]`, px. `may_rest`: whether it is asked how they
+        rest, which takes as long as all else here."""
         box = _box_around(keypoints, self.margins)
-        rest = self.rest.goes_on(keypoints, box, seconds)
+        rest = self.rest.goes_on(keypoints, box, seconds) if may_rest else self.rest
         return replace(self, box=box, keypoints=keypoints, looked=seconds, rest=rest)
 
     def detected(self, box: NDArray[np.float32], score: float) -> Remembered:
